@@ -1,0 +1,1 @@
+//! Programs: record once, plan once, replay many.

@@ -1,0 +1,6 @@
+//! Denoising diffusion with hand-written PTX kernels.
+
+pub mod device;
+pub mod graph;
+pub mod kernels;
+pub mod ptx;
