@@ -3,4 +3,5 @@
 pub mod device;
 pub mod graph;
 pub mod kernels;
+pub mod ops;
 pub mod ptx;

@@ -74,7 +74,11 @@ pub struct Variable {
 pub enum Initial {
     Number(Number),
     /// The address of a symbol plus bytes: `&x + 4`, `x`, `generic(x)`.
-    Address { symbol: String, offset: i64, generic: bool },
+    Address {
+        symbol: String,
+        offset: i64,
+        generic: bool,
+    },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -159,17 +163,27 @@ impl Type {
 
 #[derive(Debug, Clone, PartialEq)]
 pub enum Statement {
-    Label { name: String, line: u32 },
+    Label {
+        name: String,
+        line: u32,
+    },
     Instruction(Instruction),
     Variable(Variable),
     /// `{ … }`, a scope of its own.
     Block(Vec<Statement>),
     /// `name: .branchtargets a, b;`
-    BranchTargets { name: String, labels: Vec<String>, line: u32 },
+    BranchTargets {
+        name: String,
+        labels: Vec<String>,
+        line: u32,
+    },
     /// `.pragma "…";`, kept and ignored.
     Pragma(String),
     /// `.loc file line column`: the source line of the instructions that follow.
-    Location { file: u32, line: u32 },
+    Location {
+        file: u32,
+        line: u32,
+    },
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -209,7 +223,11 @@ pub enum Operand {
     /// `symbol+4` outside brackets.
     Offset(String, i64),
     /// `[base+offset]`, with what may follow the address inside the brackets (`, {c0, c1}`, `, mbar`).
-    Memory { base: Box<Operand>, offset: i64, rest: Vec<Operand> },
+    Memory {
+        base: Box<Operand>,
+        offset: i64,
+        rest: Vec<Operand>,
+    },
     /// `(a, b)`, the argument or return list of a `call`.
     List(Vec<Operand>),
 }
