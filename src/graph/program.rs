@@ -49,6 +49,12 @@ impl Program {
         self.replay.run()
     }
 
+    /// Sets every byte of the arena to 0xFF, a NaN in every float: what a kernel reads before anything wrote
+    /// it shows in the results.
+    pub fn poison(&self) -> Result<()> {
+        self.arena.fill(0xFF)
+    }
+
     /// The bound launches, in order.
     pub fn launches(&self) -> &[Launch] {
         &self.launches
