@@ -5,3 +5,9 @@
 //! decoder's subject (`device::soft`).
 
 pub mod ast;
+mod error;
+mod lex;
+mod parse;
+
+pub use error::ParseError;
+pub use parse::parse;
