@@ -1,0 +1,3 @@
+//! What the graph promises whatever the operations are.
+
+mod plan;
