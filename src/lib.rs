@@ -1,5 +1,6 @@
 //! Denoising diffusion with hand-written PTX kernels.
 
+pub mod atomic;
 pub mod device;
 pub mod graph;
 pub mod kernels;
