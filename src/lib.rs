@@ -6,3 +6,4 @@ pub mod graph;
 pub mod kernels;
 pub mod ops;
 pub mod ptx;
+pub mod random;
