@@ -54,7 +54,12 @@ impl Tensor {
     /// # Panics
     /// If the number of elements differs.
     pub fn reshape(&self, shape: &[usize]) -> Tensor {
-        assert_eq!(self.len(), shape.iter().product(), "{:?} cannot be reshaped to {shape:?}", self.shape);
+        assert_eq!(
+            self.len(),
+            shape.iter().product::<usize>(),
+            "{:?} cannot be reshaped to {shape:?}",
+            self.shape
+        );
         Tensor::new(self.id, shape, self.dtype)
     }
 

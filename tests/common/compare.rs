@@ -59,7 +59,7 @@ impl Sum {
 #[track_caller]
 pub fn assert_close(what: &str, shape: &[usize], got: &[f32], expected: &[Expected]) {
     assert_eq!(got.len(), expected.len(), "{what}: number of elements");
-    assert_eq!(got.len(), shape.iter().product(), "{what}: shape {shape:?}");
+    assert_eq!(got.len(), shape.iter().product::<usize>(), "{what}: shape {shape:?}");
     let excess = |i: usize| {
         let error = (f64::from(got[i]) - expected[i].value).abs();
         // A NaN is worse than any number.

@@ -22,14 +22,14 @@ impl Recording {
 
     /// An input that no gradient flows to.
     pub fn input<T: Element>(&mut self, shape: &[usize], data: &[T]) -> Tensor {
-        assert_eq!(data.len(), shape.iter().product(), "an input of shape {shape:?}");
+        assert_eq!(data.len(), shape.iter().product::<usize>(), "an input of shape {shape:?}");
         let buffer = Arc::new(device().upload(data).unwrap());
         self.tape.resident(&buffer, 0, shape, T::DTYPE)
     }
 
     /// An input with a gradient of its own, which starts as NaN; it takes one contribution.
     pub fn parameter(&mut self, shape: &[usize], data: &[f32]) -> Tensor {
-        assert_eq!(data.len(), shape.iter().product(), "a parameter of shape {shape:?}");
+        assert_eq!(data.len(), shape.iter().product::<usize>(), "a parameter of shape {shape:?}");
         let weights = Arc::new(device().upload(data).unwrap());
         let gradients = Arc::new(poisoned(data.len()));
         self.tape.parameter(&weights, &gradients, 0, shape)
