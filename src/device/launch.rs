@@ -30,6 +30,22 @@ pub struct Cubin {
     /// Compute capability, 80 for `sm_80`.
     pub capability: u32,
     pub code: &'static [u8],
+    /// For each entry, what `ptxas` reported.
+    pub resources: &'static [Resources],
+}
+
+/// What one entry takes of the machine, in the machine code for one architecture.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Resources {
+    pub entry: &'static str,
+    /// Registers of a thread.
+    pub registers: u32,
+    /// Static shared memory of a block.
+    pub shared_bytes: u32,
+    /// Local memory of a thread.
+    pub stack_bytes: u32,
+    /// Bytes of a thread's registers that are stored to local memory; good kernels have 0.
+    pub spill_bytes: u32,
 }
 
 /// One `.entry` of a module.
@@ -43,6 +59,14 @@ pub struct Kernel {
     pub params: &'static [&'static str],
     /// The formula and layout from the kernel's header.
     pub doc: &'static str,
+}
+
+impl Kernel {
+    /// What this kernel takes of a card of `capability` (80 for `sm_80`); `None` if it was not assembled for that.
+    pub fn resources(&self, capability: u32) -> Option<&'static Resources> {
+        let cubin = self.module.cubins.iter().find(|cubin| cubin.capability == capability)?;
+        cubin.resources.iter().find(|resources| resources.entry == self.entry)
+    }
 }
 
 /// Where a pointer argument points.

@@ -14,7 +14,7 @@ pub mod soft;
 pub use buffer::Buffer;
 pub use dtype::{DType, Element};
 pub use error::DeviceError;
-pub use launch::{Access, Arg, Call, Cubin, In, InOut, Kernel, Launch, ModuleSource, Out, Place};
+pub use launch::{Access, Arg, Call, Cubin, In, InOut, Kernel, Launch, ModuleSource, Out, Place, Resources};
 
 use std::str::FromStr;
 use std::sync::Arc;
