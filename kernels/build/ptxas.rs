@@ -53,7 +53,8 @@ impl Assembler {
         Ok(found)
     }
 
-    fn at(path: &Path) -> Option<Assembler> {
+    /// `None` if `path` does not run.
+    pub fn at(path: &Path) -> Option<Assembler> {
         let output =
             Command::new(path).arg("--version").output().ok().filter(|output| output.status.success())?;
         Some(Assembler {
@@ -178,7 +179,8 @@ fn refusals(rendered: &Rendered, place: &str, said: &str) -> Vec<Problem> {
         .filter_map(|line| {
             let (_, behind) = line.split_once(", line ")?;
             let (number, message) = behind.split_once(';')?;
-            let message = format!("{place}: {}", message.trim());
+            let message = message.split_once(':').map_or(message, |(_, message)| message).trim();
+            let message = format!("{place}: {message}");
             Some(rendered.problem(number.trim().parse().ok()?, message))
         })
         .collect();
