@@ -1,0 +1,404 @@
+//! What a typed instruction does: one variant for each kind of instruction, with its types and modes.
+
+use crate::ptx::ast::Type;
+
+/// An integer type of arithmetic.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Int {
+    /// 16, 32 or 64 (8 only as the type of a conversion).
+    pub bits: u32,
+    pub signed: bool,
+}
+
+/// A floating-point type of arithmetic.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Float {
+    F16,
+    F16x2,
+    Bf16,
+    Bf16x2,
+    F32,
+    F64,
+}
+
+/// A scalar type that `cvt` reads or writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Scalar {
+    Int(Int),
+    F16,
+    Bf16,
+    Tf32,
+    F32,
+    F64,
+}
+
+/// Rounding of a floating-point result; the `i` forms of `cvt` round to an integer in the same directions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Rounding {
+    /// To nearest, ties to even.
+    Nearest,
+    /// To nearest, ties away from zero.
+    NearestAway,
+    Zero,
+    Down,
+    Up,
+}
+
+/// The modifiers of a floating-point instruction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct FloatMode {
+    pub rounding: Rounding,
+    /// Subnormal inputs and results become zero of the same sign.
+    pub ftz: bool,
+    /// The result is clamped to [0, 1]; NaN becomes 0.
+    pub sat: bool,
+    /// Negative results and NaN become 0 (`.relu`).
+    pub relu: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum IntUnary {
+    Abs,
+    Neg,
+    Not,
+    /// 1 where the operand is 0, else 0.
+    Cnot,
+    Popc,
+    Clz,
+    Brev,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum IntBinary {
+    Add,
+    Sub,
+    AddSat,
+    SubSat,
+    MulLo,
+    MulHi,
+    /// The full product, twice as wide as the operands.
+    MulWide,
+    Div,
+    Rem,
+    Min,
+    Max,
+    And,
+    Or,
+    Xor,
+    Shl,
+    Shr,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum IntTernary {
+    MadLo,
+    MadHi,
+    /// The full product plus an addend that is twice as wide as the factors.
+    MadWide,
+    /// `c + |a - b|`
+    Sad,
+    /// Bits `[b, b + c)` of `a`, extended.
+    Bfe,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum FloatUnary {
+    Neg,
+    Abs,
+    Rcp,
+    RcpApprox,
+    Sqrt,
+    SqrtApprox,
+    RsqrtApprox,
+    Sin,
+    Cos,
+    Lg2,
+    Ex2,
+    Tanh,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum FloatBinary {
+    Add,
+    Sub,
+    Mul,
+    Div,
+    /// `div.approx` and `div.full`.
+    DivApprox,
+    Min,
+    Max,
+    /// NaN if any operand is.
+    MinNan,
+    MaxNan,
+    /// `copysign d, a, b`: the sign of `a` on the magnitude of `b`.
+    Copysign,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Comparison {
+    Eq,
+    Ne,
+    Lt,
+    Le,
+    Gt,
+    Ge,
+    /// True on NaN: `equ`, `neu`, …
+    Equ,
+    Neu,
+    Ltu,
+    Leu,
+    Gtu,
+    Geu,
+    /// Neither operand is NaN.
+    Num,
+    Nan,
+}
+
+/// How a comparison is joined with a predicate, and the operations on predicates.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Logic {
+    And,
+    Or,
+    Xor,
+}
+
+/// Type of a comparison's operands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Compared {
+    Int(Int),
+    Float { ty: Float, ftz: bool },
+}
+
+/// A state space of an access; `Generic` is decided by the address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum AddressSpace {
+    Generic,
+    Global,
+    Shared,
+    Local,
+    Const,
+    Param,
+}
+
+/// One load or store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Access {
+    pub space: AddressSpace,
+    /// Type of one element in memory.
+    pub ty: Type,
+    /// Elements of a vector access; 1 otherwise.
+    pub count: u32,
+    /// Bytes added to the address operand.
+    pub offset: i64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum AtomicOp {
+    Add,
+    And,
+    Or,
+    Xor,
+    Min,
+    Max,
+    Inc,
+    Dec,
+    Exch,
+    Cas,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ShuffleMode {
+    Up,
+    Down,
+    Butterfly,
+    Index,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum VoteMode {
+    All,
+    Any,
+    Uni,
+    Ballot,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ReduceOp {
+    Add,
+    Min,
+    Max,
+    And,
+    Or,
+    Xor,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum BarrierReduce {
+    Popc,
+    And,
+    Or,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum PermuteMode {
+    Index,
+    F4e,
+    B4e,
+    Rc8,
+    Ecl,
+    Ecr,
+    Rc16,
+}
+
+/// Shape and operand type of a matrix product with f32 accumulators.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Mma {
+    /// m16n8kK.
+    pub k: u32,
+    /// `F16`, `Bf16` or `Tf32`.
+    pub operand: Scalar,
+}
+
+/// The operation of an instruction. The operands stand in [`super::Instruction::dst`] and `src`, in the
+/// order of the PTX text unless a variant says otherwise.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Op {
+    /// Fences, prefetches and hints that change no value.
+    Nop,
+    /// A copy of a register's bits; the width is the destination's.
+    Mov,
+    MovPred,
+    /// Several narrow sources, low first, to one wide destination.
+    Pack,
+    /// One wide source to several narrow destinations (or sinks), low first.
+    Unpack,
+    IntUnary(IntUnary, Int),
+    IntBinary(IntBinary, Int),
+    IntTernary(IntTernary, Int),
+    /// `add`/`sub` with carry. The carry bit is the entry's carry register, last in `src` and `dst`.
+    Carry {
+        subtract: bool,
+        bits: u32,
+        carry_in: bool,
+        carry_out: bool,
+    },
+    /// `bfi d, a, b, pos, len`
+    BitInsert {
+        bits: u32,
+    },
+    FunnelShift {
+        left: bool,
+        wrap: bool,
+    },
+    Lop3 {
+        table: u8,
+    },
+    Permute(PermuteMode),
+    PredLogic(Logic),
+    PredNot,
+    FloatUnary(FloatUnary, Float, FloatMode),
+    FloatBinary(FloatBinary, Float, FloatMode),
+    Fma(Float, FloatMode),
+    /// `cvt`; two sources (first one for the upper half) where the destination is packed.
+    Convert {
+        to: Scalar,
+        from: Scalar,
+        packed: bool,
+        /// Whether a float result is rounded to an integral value.
+        integral: bool,
+        mode: FloatMode,
+    },
+    /// `setp`: one or two predicate destinations; the third source, if any, is the predicate of `logic`.
+    SetPred {
+        comparison: Comparison,
+        ty: Compared,
+        logic: Option<Logic>,
+    },
+    /// `set`: like `setp` into a register: all ones or 1.0f.
+    Set {
+        comparison: Comparison,
+        ty: Compared,
+        logic: Option<Logic>,
+        float_result: bool,
+    },
+    /// `selp d, a, b, p`
+    Select,
+    /// `slct d, a, b, c`: `a` where `c >= 0`.
+    SelectSign {
+        float: bool,
+    },
+    /// Source: the address.
+    Load(Access),
+    /// Sources: the address, then the elements.
+    Store(Access),
+    /// Sources: the address, then the operands. No destination for `red`.
+    Atomic {
+        space: AddressSpace,
+        op: AtomicOp,
+        ty: Type,
+        offset: i64,
+    },
+    /// To a generic address, or from one (`cvta.to`).
+    ConvertAddress {
+        space: AddressSpace,
+        to_space: bool,
+    },
+    /// Sources: shared address, global address, then the source size if given, or the ignore predicate.
+    CopyAsync {
+        bytes: u32,
+        shared_offset: i64,
+        global_offset: i64,
+        tail: CopyTail,
+    },
+    /// One to four 8×8 matrices of b16.
+    LoadMatrix {
+        transposed: bool,
+        offset: i64,
+    },
+    MoveMatrix,
+    /// Sources: A, B and C fragments one after the other.
+    Mma(Mma),
+    /// Sources: value, lane operand, clamp, member mask. A second destination takes the predicate.
+    Shuffle(ShuffleMode),
+    /// Sources: predicate, member mask.
+    Vote(VoteMode),
+    /// Sources: value, member mask. `match.all` has a second destination, the predicate.
+    Match {
+        all: bool,
+        bits: u32,
+    },
+    Reduce(ReduceOp, Int),
+    /// `elect.sync d|p, mask`
+    Elect,
+    ActiveMask,
+    /// Source: member mask.
+    WarpBarrier,
+    /// Sources: barrier, and the number of threads if given.
+    Barrier,
+    BarrierArrive,
+    /// Sources: barrier, predicate, and the number of threads if given (last).
+    BarrierReduce(BarrierReduce),
+    Branch {
+        target: Label,
+    },
+    /// Source: the index.
+    BranchIndexed {
+        targets: Vec<Label>,
+    },
+    Exit,
+    Trap,
+    /// Gives other warps their turn.
+    Sleep,
+}
+
+/// What a `cp.async` has behind its size.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum CopyTail {
+    None,
+    SourceBytes,
+    Ignore,
+}
+
+/// A branch target, an index into [`super::Entry::labels`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Label(pub u32);
