@@ -138,7 +138,10 @@ pub enum Operand {
     Bits(u64),
     Special(Special),
     /// The address of a variable in its own space.
-    Address { symbol: Symbol, offset: i64 },
+    Address {
+        symbol: Symbol,
+        offset: i64,
+    },
     /// `_`, or an element of a vector that is not wanted.
     Sink,
 }

@@ -243,7 +243,9 @@ fn declared_bytes(declared: &ast::Variable) -> Result<u64, CheckError> {
             Some(n) => count.saturating_mul(*n),
             // `x[] = {…}` takes its length from the initialiser; without one it is dynamic.
             None if axis == 0 => count * declared.init.len() as u64,
-            None => return Err(error(declared.line, format!("{} has an inner bound left open", declared.name))),
+            None => {
+                return Err(error(declared.line, format!("{} has an inner bound left open", declared.name)));
+            }
         };
     }
     let bytes = element.saturating_mul(count);
@@ -272,7 +274,8 @@ fn initial(declared: &ast::Variable, names: &HashMap<String, Name>) -> Result<Ve
     for element in &declared.init {
         elements.push(match element {
             ast::Initial::Number(number) => Initial::Bits(
-                super::reader::literal(*number, declared.ty).map_err(|message| error(declared.line, message))?,
+                super::reader::literal(*number, declared.ty)
+                    .map_err(|message| error(declared.line, message))?,
             ),
             ast::Initial::Address { symbol, offset, .. } => match names.get(symbol) {
                 Some(Name::Symbol(symbol)) => Initial::Address { symbol: *symbol, offset: *offset },
