@@ -1,9 +1,11 @@
 //! Denoising diffusion with hand-written PTX kernels.
 
 pub mod atomic;
+pub mod data;
 pub mod device;
 pub mod graph;
 pub mod kernels;
 pub mod ops;
+pub mod picture;
 pub mod ptx;
 pub mod random;

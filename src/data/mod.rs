@@ -1,0 +1,69 @@
+//! Training images: where they come from, and the order in which they are shown.
+//!
+//! A [`Dataset`] is a numbered set of square 8-bit images. [`Source`] is what `--data` says; [`Loader`] reads
+//! batches ahead of the training loop, in an [`Order`] that depends on nothing but the seed and the step.
+
+mod cifar10;
+mod folder;
+mod loader;
+mod pickle;
+mod shapes;
+mod source;
+
+pub use cifar10::Cifar10;
+pub use folder::Folder;
+pub use loader::{Batch, Loader, Order};
+pub use shapes::{Figure, Shapes};
+pub use source::Source;
+
+use std::path::PathBuf;
+
+/// A numbered set of images of one size, 8 bits a channel.
+pub trait Dataset: Send + Sync {
+    /// Number of images; at least 1.
+    fn len(&self) -> usize;
+
+    /// Height and width of every image.
+    fn size(&self) -> usize;
+
+    /// Channels of every image.
+    fn channels(&self) -> usize;
+
+    /// Writes image `index`, row by row, channels innermost, to `pixels`, which has as many bytes as an image.
+    ///
+    /// # Errors
+    /// If the image cannot be read.
+    fn read(&self, index: usize, pixels: &mut [u8]) -> Result<(), DataError>;
+
+    /// Bytes of one image.
+    fn image_bytes(&self) -> usize {
+        self.size() * self.size() * self.channels()
+    }
+
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// What can be wrong with training images.
+#[derive(Debug, thiserror::Error)]
+pub enum DataError {
+    #[error("{text:?} names no training images; use shapes, folder:DIR or cifar10:DIR")]
+    Source { text: String },
+    #[error("the folder {} cannot be read: {reason}", path.display())]
+    Folder { path: PathBuf, reason: std::io::Error },
+    #[error("{} holds no {wanted}", path.display())]
+    Empty { path: PathBuf, wanted: &'static str },
+    #[error("{} cannot be read: {reason}", path.display())]
+    File { path: PathBuf, reason: std::io::Error },
+    #[error("{} is not a readable image ({reason}); repair it or take it out of the folder", path.display())]
+    Image { path: PathBuf, reason: image::ImageError },
+    #[error("{} is {bytes} bytes long, which is no whole number of CIFAR-10 records of {record} bytes; unpack the archive again", path.display())]
+    Length { path: PathBuf, bytes: usize, record: usize },
+    #[error("{} is no CIFAR-10 batch: {reason}; unpack the archive again", path.display())]
+    Batch { path: PathBuf, reason: String },
+    #[error("{source_name} images are {found}x{found}, not {wanted}x{wanted}; use --size {found}")]
+    Size { source_name: &'static str, found: usize, wanted: usize },
+    #[error("images of {0}x{0} cannot be drawn; the size must be a power of two from 8 to 4096")]
+    Shapes(usize),
+}
