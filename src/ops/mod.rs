@@ -20,3 +20,9 @@
 //! ```
 //!
 //! Wrong shapes are bugs of the caller, not input of a user: operations panic with both shapes.
+
+pub mod attention;
+pub mod dropout;
+pub mod group_norm;
+pub mod silu;
+pub mod timestep_embedding;
