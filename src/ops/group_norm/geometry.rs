@@ -37,10 +37,17 @@ pub struct Geometry {
 impl Geometry {
     /// # Panics
     /// If `groups` does not divide the channels.
-    pub fn new(images: usize, pixels: usize, first_channels: usize, channels: usize, groups: usize) -> Geometry {
+    pub fn new(
+        images: usize,
+        pixels: usize,
+        first_channels: usize,
+        channels: usize,
+        groups: usize,
+    ) -> Geometry {
         assert!(groups > 0 && channels.is_multiple_of(groups), "{groups} groups of {channels} channels");
-        let [images, pixels, first_channels, channels, groups] = [images, pixels, first_channels, channels, groups]
-            .map(|size| u32::try_from(size).expect("a tensor's sizes fit in 32 bits"));
+        let [images, pixels, first_channels, channels, groups] =
+            [images, pixels, first_channels, channels, groups]
+                .map(|size| u32::try_from(size).expect("a tensor's sizes fit in 32 bits"));
         let vectors = channels.is_multiple_of(4) && first_channels.is_multiple_of(4);
         let slab = slab(pixels, channels, if vectors { 4 } else { 1 });
         let chunk = chunk(pixels, slab);

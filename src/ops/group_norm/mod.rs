@@ -165,7 +165,8 @@ impl Layer {
     fn backward_sums(&self, tape: &mut Tape, statistics: &Tensor, dy: &Tensor) -> Tensor {
         let g = &self.geometry;
         let sums = self.channel_pairs(tape);
-        let kernel = if g.vectors { norm::group_norm_backward_sums_v4 } else { norm::group_norm_backward_sums_v1 };
+        let kernel =
+            if g.vectors { norm::group_norm_backward_sums_v4 } else { norm::group_norm_backward_sums_v1 };
         tape.launch(g.place(kernel(
             self.x.input(),
             self.second(),
@@ -200,8 +201,10 @@ impl Layer {
         second_dx: Option<&Contribution>,
     ) {
         let g = &self.geometry;
-        let kernel = if g.vectors { norm::group_norm_backward_apply_v4 } else { norm::group_norm_backward_apply_v1 };
-        let so_far = |share: Option<&Contribution>| share.and_then(|share| share.so_far.as_ref().map(Tensor::input));
+        let kernel =
+            if g.vectors { norm::group_norm_backward_apply_v4 } else { norm::group_norm_backward_apply_v1 };
+        let so_far =
+            |share: Option<&Contribution>| share.and_then(|share| share.so_far.as_ref().map(Tensor::input));
         let total = |share: Option<&Contribution>| share.map(|share| share.total.output());
         tape.launch(g.place(kernel(
             self.x.input(),
