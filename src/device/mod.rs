@@ -5,6 +5,7 @@
 //! it has. This module knows nothing of diffusion.
 
 mod buffer;
+mod choice;
 pub mod cuda;
 mod dtype;
 mod error;
@@ -12,15 +13,15 @@ mod launch;
 pub mod soft;
 
 pub use buffer::Buffer;
+pub use choice::DeviceChoice;
 pub use dtype::{DType, Element};
 pub use error::DeviceError;
 pub use launch::{Access, Arg, Call, Cubin, In, InOut, Kernel, Launch, ModuleSource, Out, Place, Resources};
 
-use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub type Result<T> = std::result::Result<T, DeviceError>;
+pub type Result<T, E = DeviceError> = std::result::Result<T, E>;
 
 /// What a device must do. Addresses are device addresses; sizes are bytes.
 pub(crate) trait Backend: Send + Sync {
@@ -69,13 +70,9 @@ impl Device {
         Ok(Device(Arc::new(cuda::Cuda::new(ordinal)?)))
     }
 
-    /// The device that `--device` asked for.
+    /// The device that `--device` asked for. [`DeviceChoice::open`] also says why.
     pub fn open(choice: DeviceChoice) -> Result<Device> {
-        match choice {
-            DeviceChoice::Soft => Ok(Device::soft()),
-            DeviceChoice::Cuda(ordinal) => Device::cuda(ordinal),
-            DeviceChoice::Auto => Ok(Device::cuda(0).unwrap_or_else(|_| Device::soft())),
-        }
+        choice.open().map(|(device, _)| device)
     }
 
     /// What the device is, for people.
@@ -130,32 +127,5 @@ impl Device {
     /// Number of multiprocessors (worker threads on the software device).
     pub fn multiprocessors(&self) -> u32 {
         self.0.multiprocessors()
-    }
-}
-
-/// The value of `--device`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum DeviceChoice {
-    /// The first GPU if there is one, else the software device.
-    #[default]
-    Auto,
-    Soft,
-    Cuda(usize),
-}
-
-impl FromStr for DeviceChoice {
-    type Err = String;
-
-    fn from_str(text: &str) -> std::result::Result<Self, String> {
-        match text {
-            "auto" => Ok(DeviceChoice::Auto),
-            "soft" => Ok(DeviceChoice::Soft),
-            "cuda" => Ok(DeviceChoice::Cuda(0)),
-            _ => text
-                .strip_prefix("cuda:")
-                .and_then(|n| n.parse().ok())
-                .map(DeviceChoice::Cuda)
-                .ok_or_else(|| format!("{text:?} is no device; use auto, soft, cuda or cuda:N")),
-        }
     }
 }

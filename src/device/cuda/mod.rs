@@ -1,50 +1,133 @@
 //! The CUDA device, through libcuda.
+//!
+//! Needs the NVIDIA driver (525 or newer) and nothing else. cudarc finds the library; [`probe`] says what
+//! is there without ever panicking. One stream carries all work, so that it is done in the order in which
+//! it was queued; a recorded list of launches is one CUDA graph.
+
+mod context;
+mod driver;
+mod failure;
+mod graph;
+mod jit_log;
+mod memory;
+mod module;
+mod probe;
+mod queue;
+mod staging;
+
+pub use failure::Failure;
+pub use module::{Attributes, Code};
+pub use probe::{Absent, Found, OLDEST_CAPABILITY, Version, probe};
 
 use super::{Backend, DeviceError, Kernel, Launch, Replay, Result};
+use context::{Context, Event, Stream};
+use driver::Driver;
+use memory::Memory;
+use module::Modules;
+use queue::Queue;
+use std::sync::Arc;
 use std::time::Duration;
 
-/// A CUDA device, through libcuda.
-pub struct Cuda {}
+/// A CUDA device.
+pub struct Cuda {
+    found: Found,
+    queue: Arc<Queue>,
+    memory: Memory,
+}
 
 impl Cuda {
-    pub fn new(_ordinal: usize) -> Result<Cuda> {
-        Err(DeviceError::Unavailable("not built yet".into()))
+    /// Card number `ordinal` of the driver.
+    ///
+    /// # Errors
+    /// [`DeviceError::Unavailable`] with what was looked for and what was found.
+    pub fn new(ordinal: usize) -> Result<Cuda> {
+        let found = find(ordinal)?;
+        let driver = Driver::open().map_err(unavailable)?;
+        let context = Context::retain(driver, &found)?;
+        let stream = Arc::new(Stream::new(&context)?);
+        let memory = Memory::new(stream.clone(), &found)?;
+        let modules = Modules::new(context, &found);
+        Ok(Cuda { found, queue: Arc::new(Queue { stream, modules }), memory })
     }
+
+    /// What the driver says of `kernel`; loads it if it is not loaded yet.
+    pub fn attributes(&self, kernel: &'static Kernel) -> Result<Attributes> {
+        Ok(self.queue.modules.function(kernel)?.attributes)
+    }
+}
+
+/// The card, if it can run the kernels.
+fn find(ordinal: usize) -> Result<Found> {
+    let cards = probe().map_err(unavailable)?;
+    let Some(found) = cards.iter().find(|card| card.ordinal == ordinal) else {
+        let names: Vec<_> = cards.iter().map(Found::to_string).collect();
+        let list = names.join(", ");
+        return Err(DeviceError::Unavailable(format!("there is no cuda:{ordinal}; the driver has {list}")));
+    };
+    if !found.usable() {
+        return Err(DeviceError::Unavailable(format!(
+            "{found} cannot run the kernels, which need sm_{OLDEST_CAPABILITY} or newer; use --device soft"
+        )));
+    }
+    Ok(found.clone())
+}
+
+fn unavailable(absent: Absent) -> DeviceError {
+    DeviceError::Unavailable(absent.to_string())
 }
 
 impl Backend for Cuda {
     fn name(&self) -> String {
-        "cuda".into()
+        self.found.to_string()
     }
-    fn alloc(&self, _bytes: usize) -> Result<u64> {
-        Err(DeviceError::Unavailable("not built yet".into()))
+
+    fn alloc(&self, bytes: usize) -> Result<u64> {
+        self.memory.alloc(bytes)
     }
-    fn free(&self, _address: u64) {}
-    fn write(&self, _address: u64, _data: &[u8]) -> Result<()> {
-        Ok(())
+
+    fn free(&self, address: u64) {
+        self.memory.free(address);
     }
-    fn read(&self, _address: u64, _data: &mut [u8]) -> Result<()> {
-        Ok(())
+
+    fn write(&self, address: u64, data: &[u8]) -> Result<()> {
+        self.memory.write(address, data)
     }
-    fn fill(&self, _address: u64, _byte: u8, _bytes: usize) -> Result<()> {
-        Ok(())
+
+    fn read(&self, address: u64, data: &mut [u8]) -> Result<()> {
+        self.memory.read(address, data)
     }
-    fn prepare(&self, _kernel: &'static Kernel) -> Result<()> {
-        Ok(())
+
+    fn fill(&self, address: u64, byte: u8, bytes: usize) -> Result<()> {
+        self.memory.fill(address, byte, bytes)
     }
-    fn launch(&self, _launch: &Launch) -> Result<()> {
-        Ok(())
+
+    fn prepare(&self, kernel: &'static Kernel) -> Result<()> {
+        self.queue.modules.function(kernel).map(drop)
     }
-    fn record(&self, _launches: Vec<Launch>) -> Result<Box<dyn Replay>> {
-        Err(DeviceError::Unavailable("not built yet".into()))
+
+    fn launch(&self, launch: &Launch) -> Result<()> {
+        self.queue.launch(launch)
     }
+
+    fn record(&self, launches: Vec<Launch>) -> Result<Box<dyn Replay>> {
+        graph::record(&self.queue, launches)
+    }
+
     fn synchronize(&self) -> Result<()> {
-        Ok(())
+        Ok(self.queue.stream.synchronize()?)
     }
-    fn time(&self, _work: &mut dyn FnMut() -> Result<()>) -> Result<Duration> {
-        Ok(Duration::ZERO)
+
+    fn time(&self, work: &mut dyn FnMut() -> Result<()>) -> Result<Duration> {
+        let stream = &self.queue.stream;
+        let (start, end) = (Event::timed(&stream.context)?, Event::timed(&stream.context)?);
+        start.record(stream)?;
+        work()?;
+        end.record(stream)?;
+        end.synchronize()?;
+        Ok(start.elapsed(&end)?)
     }
+
     fn multiprocessors(&self) -> u32 {
-        1
+        self.found.multiprocessors
     }
 }

@@ -1,0 +1,60 @@
+//! Which device to use.
+
+use super::{Device, Result};
+use std::fmt;
+use std::str::FromStr;
+
+/// The value of `--device`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum DeviceChoice {
+    /// The first GPU if there is one, else the software device.
+    #[default]
+    Auto,
+    Soft,
+    Cuda(usize),
+}
+
+impl DeviceChoice {
+    /// Opens the device. The text says why `auto` did not take a GPU; there is none otherwise.
+    ///
+    /// # Errors
+    /// [`DeviceError::Unavailable`](super::DeviceError::Unavailable) if a GPU was asked for by name and there
+    /// is no such one. `auto` always finds a device.
+    pub fn open(self) -> Result<(Device, Option<String>)> {
+        match self {
+            DeviceChoice::Soft => Ok((Device::soft(), None)),
+            DeviceChoice::Cuda(ordinal) => Ok((Device::cuda(ordinal)?, None)),
+            DeviceChoice::Auto => Ok(match Device::cuda(0) {
+                Ok(device) => (device, None),
+                Err(error) => (Device::soft(), Some(error.to_string())),
+            }),
+        }
+    }
+}
+
+impl FromStr for DeviceChoice {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "auto" => Ok(DeviceChoice::Auto),
+            "soft" => Ok(DeviceChoice::Soft),
+            "cuda" => Ok(DeviceChoice::Cuda(0)),
+            _ => text
+                .strip_prefix("cuda:")
+                .and_then(|n| n.parse().ok())
+                .map(DeviceChoice::Cuda)
+                .ok_or_else(|| format!("{text:?} is no device; use auto, soft, cuda or cuda:N")),
+        }
+    }
+}
+
+impl fmt::Display for DeviceChoice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            DeviceChoice::Auto => f.write_str("auto"),
+            DeviceChoice::Soft => f.write_str("soft"),
+            DeviceChoice::Cuda(ordinal) => write!(f, "cuda:{ordinal}"),
+        }
+    }
+}
