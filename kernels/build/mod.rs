@@ -72,6 +72,11 @@ fn check(rendered: Rendered, out: &Path) -> Result<Module, Vec<Problem>> {
         let message = format!("{} (column {}): {}", error.message, error.column, error.text);
         vec![rendered.problem(error.line, message)]
     })?;
+    // What the software device cannot run is refused here, not when somebody launches it.
+    crate::ptx::typed::check(&tree).map_err(|error| {
+        let message = format!("{}: {}", error.message, rendered.line(error.line).trim());
+        vec![rendered.problem(error.line, message)]
+    })?;
     let entries = signature::entries(&rendered, &tree)?;
     let path = out.join("ptx").join(format!("{}.ptx", rendered.name));
     Ok(Module { rendered, entries, path, assembled: Vec::new() })

@@ -62,6 +62,14 @@ fn grammar_errors_name_the_template_line() {
 }
 
 #[test]
+fn instructions_that_the_software_device_lacks_are_refused() {
+    let unknown = KERNEL.replace("ret;", "ret;\n    add.u33 %r1, %r1, %r1;");
+    let problems = generated(&[("math/a.ptx", &unknown)]).expect_err("unknown");
+    assert!(problems[0].starts_with("kernels/math/a.ptx:10: "), "{problems:?}");
+    assert!(problems[0].contains("add.u33"), "{problems:?}");
+}
+
+#[test]
 fn a_real_launcher_makes_its_launch() {
     let launch = kernels::elementwise::fill(Out::new(Place::Address(256)), 1000, 0.5).grid(4, 1, 1);
     assert_eq!(launch.kernel.entry, "fill");
