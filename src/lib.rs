@@ -3,9 +3,12 @@
 pub mod atomic;
 pub mod data;
 pub mod device;
+pub mod diffusion;
 pub mod graph;
+pub mod history;
 pub mod kernels;
 pub mod ops;
+pub mod optim;
 pub mod picture;
 pub mod ptx;
 pub mod random;

@@ -21,8 +21,14 @@
 //!
 //! Wrong shapes are bugs of the caller, not input of a user: operations panic with both shapes.
 
+pub mod advance;
 pub mod attention;
 pub mod dropout;
+pub mod eps_loss;
 pub mod group_norm;
+pub mod latent;
+pub mod q_sample;
+pub mod reverse_update;
 pub mod silu;
 pub mod timestep_embedding;
+pub mod to_u8;

@@ -1,0 +1,23 @@
+//! The diffusion process in the symbols of the paper (Ho, Jain, Abbeel 2020): the noise schedule, the training
+//! objective, and samplers.
+//!
+//! Timesteps count from 0: index t is the paper's t + 1, and "before 0" are clean images, with alpha_bar = 1.
+//! Coefficients are computed in f64 and become f32 when they go to a device.
+
+mod ancestral;
+mod config;
+mod ddim;
+mod objective;
+mod reverse;
+mod sampler;
+mod schedule;
+mod timesteps;
+
+pub use ancestral::Variance;
+pub use config::{ConfigError, PredictionType, SchedulerConfig};
+pub use ddim::Ddim;
+pub use objective::Objective;
+pub use reverse::Reverse;
+pub use sampler::{Sampler, Step, Trajectory};
+pub use schedule::{BetaSchedule, Schedule};
+pub use timesteps::Spacing;

@@ -1,0 +1,76 @@
+//! The reverse process on a device: a trajectory in device memory, walked by replaying one program.
+
+use super::sampler::Trajectory;
+use crate::device::{Buffer, DType, Device, Result};
+use crate::graph::{Tape, Tensor};
+use crate::ops::advance::advance;
+use crate::ops::latent::latent;
+use crate::ops::reverse_update::{ReverseTable, reverse_update, timestep};
+use std::sync::Arc;
+
+/// A trajectory in device memory with a counter of its steps.
+///
+/// A program that begins a batch records [`Reverse::begin`]. The program of one step records [`Reverse::timestep`], the
+/// network, and [`Reverse::update`], and is run [`Reverse::len`] times; nothing comes from the host in between.
+pub struct Reverse {
+    rows: Arc<Buffer>,
+    timesteps: Arc<Buffer>,
+    step: Arc<Buffer>,
+    len: usize,
+    seed: u64,
+}
+
+impl Reverse {
+    /// Puts `trajectory` in device memory. Latents and noise are functions of `seed` and of each sample's number.
+    pub fn new(device: &Device, trajectory: &Trajectory, seed: u64) -> Result<Reverse> {
+        let rows: Vec<f32> = trajectory.steps.iter().flat_map(|step| step.row()).collect();
+        let timesteps: Vec<u32> = trajectory.steps.iter().map(|step| step.t).collect();
+        Ok(Reverse {
+            rows: Arc::new(device.upload(&rows)?),
+            timesteps: Arc::new(device.upload(&timesteps)?),
+            step: Arc::new(device.upload(&[0u64])?),
+            len: trajectory.steps.len(),
+            seed,
+        })
+    }
+
+    /// Number of steps.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Goes back to the first step, after all queued work.
+    pub fn rewind(&self) -> Result<()> {
+        self.step.write(0, &[0u64])
+    }
+
+    /// Fills `x`, resident f32 `[B,H,W,C]`, with the latents of the samples numbered `samples`, u32 `[B]`.
+    pub fn begin(&self, tape: &mut Tape, x: &Tensor, samples: &Tensor) {
+        latent(tape, x, samples, self.seed);
+    }
+
+    /// The timestep of the current step for each image, u32 `[B]`.
+    pub fn timestep(&self, tape: &mut Tape, batch: usize) -> Tensor {
+        let table = self.table(tape);
+        timestep(tape, &table, batch)
+    }
+
+    /// Takes `x` one step further in place, given the predicted noise `eps`, and moves the counter on.
+    pub fn update(&self, tape: &mut Tape, x: &Tensor, eps: &Tensor, samples: &Tensor) {
+        let table = self.table(tape);
+        reverse_update(tape, x, eps, &table, samples, self.seed);
+        advance(tape, &table.step);
+    }
+
+    fn table(&self, tape: &mut Tape) -> ReverseTable {
+        ReverseTable {
+            rows: tape.resident(&self.rows, 0, &[self.len, 8], DType::F32),
+            timesteps: tape.resident(&self.timesteps, 0, &[self.len], DType::U32),
+            step: tape.resident(&self.step, 0, &[1], DType::U64),
+        }
+    }
+}
