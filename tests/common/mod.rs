@@ -6,5 +6,6 @@
 
 pub mod compare;
 pub mod device;
+pub mod goldens;
 pub mod random;
 pub mod recording;

@@ -1,0 +1,10 @@
+//! The diffusion process against tables and trajectories that independent code computed.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod config;
+mod samplers;
+mod schedule;
+mod timesteps;
+mod toy;
