@@ -2,3 +2,8 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+
+mod attention;
+mod group_norm;
+mod silu;
+mod timestep_embedding;
