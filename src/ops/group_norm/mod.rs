@@ -27,7 +27,8 @@ pub enum Activation {
 /// `gamma` and `beta` are `[C]`; group g has the channels g C/G .. (g+1) C/G.
 ///
 /// # Panics
-/// If shapes do not fit, `groups` does not divide C, or the dropout rate is outside [0, 1).
+/// If shapes do not fit, the two inputs are one, `groups` does not divide C, or the dropout rate is outside
+/// [0, 1).
 #[allow(clippy::too_many_arguments)] // Each is a part of the definition.
 pub fn group_norm(
     tape: &mut Tape,
@@ -69,6 +70,7 @@ fn second_channels(inputs: &[&Tensor]) -> usize {
     match *inputs {
         [_] => 0,
         [first, second] => {
+            assert_ne!(first, second, "a tensor normalised together with itself has two gradients at once");
             let ([n, h, w, _], [n2, h2, w2, channels]) = (first.dims(), second.dims());
             assert_eq!([n, h, w], [n2, h2, w2], "two inputs of a normalisation differ in more than channels");
             channels
