@@ -42,6 +42,7 @@ macro_rules! driver_functions {
             }
 
             $(
+                #[allow(clippy::too_many_arguments)]
                 /// # Safety
                 /// As the CUDA driver API says of this function.
                 pub unsafe fn $name(&self, $($arg: $type),*) -> Result<(), Failure> {

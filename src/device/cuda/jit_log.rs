@@ -4,6 +4,7 @@ use crate::device::ModuleSource;
 use cudarc::driver::sys::CUjit_option;
 use std::ffi::{c_uint, c_void};
 use std::fmt;
+use std::ptr::without_provenance_mut;
 
 const BYTES: usize = 16 << 10;
 
@@ -34,10 +35,10 @@ impl JitLog {
         // Sizes and flags travel in the pointers themselves. The last byte of each buffer stays 0.
         let mut values = [
             self.errors.as_mut_ptr().cast::<c_void>(),
-            (BYTES - 1) as *mut c_void,
+            without_provenance_mut(BYTES - 1),
             self.remarks.as_mut_ptr().cast::<c_void>(),
-            (BYTES - 1) as *mut c_void,
-            1usize as *mut c_void,
+            without_provenance_mut(BYTES - 1),
+            without_provenance_mut(1),
         ];
         load(options.len() as c_uint, options.as_mut_ptr(), values.as_mut_ptr())
     }
