@@ -89,7 +89,7 @@ fn incomplete() -> &'static Path {
 
 fn compile(name: &str, flags: &[&str]) -> PathBuf {
     let folder = folder(name);
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cuda_host/fake_libcuda.rs");
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cuda_host/fake_libcuda/lib.rs");
     // Under a name of its own first: another run of the tests may be using the library.
     let compiled = folder.join(format!("compiled-{}.so", process::id()));
     let compiler = env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());

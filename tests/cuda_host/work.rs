@@ -49,7 +49,7 @@ fn empty_buffers_work() {
     with_library("work::empty_buffers_work", Library::Fake(""), || {
         let buffer = fake().upload::<f32>(&[]).unwrap();
         buffer.fill(0).unwrap();
-        assert_eq!(buffer.to_vec::<f32>().unwrap(), []);
+        assert!(buffer.to_vec::<f32>().unwrap().is_empty());
     });
 }
 
