@@ -10,6 +10,7 @@ pub mod cuda;
 mod dtype;
 mod error;
 mod launch;
+mod report;
 pub mod soft;
 
 pub use buffer::Buffer;
@@ -17,6 +18,7 @@ pub use choice::DeviceChoice;
 pub use dtype::{DType, Element};
 pub use error::DeviceError;
 pub use launch::{Access, Arg, Call, Cubin, In, InOut, Kernel, Launch, ModuleSource, Out, Place, Resources};
+pub use report::{DeviceReport, KernelReport, Report, report};
 
 use std::sync::Arc;
 use std::time::Duration;

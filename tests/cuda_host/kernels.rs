@@ -23,7 +23,11 @@ pub static SCALING: ModuleSource = ModuleSource { cubins: &[], ..SCALING_TEXT };
 
 const SCALING_TEXT: ModuleSource = ModuleSource {
     name: "test/scaling",
-    ptx: ".visible .entry scale(
+    ptx: "\
+.version 8.0
+.target sm_80
+.address_size 64
+.visible .entry scale(
     .param .u64 x,
     .param .u64 skip,
     .param .u64 y,
@@ -31,8 +35,16 @@ const SCALING_TEXT: ModuleSource = ModuleSource {
     .param .s32 shift,
     .param .f32 factor,
     .param .f64 scale
-) { ret; }
-.visible .entry touch() { ret; }
+)
+.reqntid 128, 2, 1
+{
+    ret;
+}
+.visible .entry touch()
+.reqntid 32, 1, 1
+{
+    ret;
+}
 ",
     cubins: &[],
     origins: &[],
@@ -54,13 +66,22 @@ pub static ASSEMBLED: ModuleSource = ModuleSource {
 pub static ASSEMBLED_TOUCH: Kernel =
     Kernel { module: &ASSEMBLED, entry: "touch", block: [32, 1, 1], params: &[], doc: "" };
 
-/// Line 2 does not compile; it is line 17 of the template.
+/// Line 7 does not compile; it is line 17 of the template.
 pub static BROKEN: Kernel = Kernel {
     module: &ModuleSource {
         name: "test/broken",
-        ptx: ".visible .entry broken() {\n    not.an.instruction %f0;\n}",
+        ptx: "\
+.version 8.0
+.target sm_80
+.address_size 64
+.visible .entry broken()
+.reqntid 32, 1, 1
+{
+    not.an.instruction %f0;
+}
+",
         cubins: &[],
-        origins: &[(0, 16), (0, 17), (0, 18)],
+        origins: &[(0, 11), (0, 12), (0, 13), (0, 14), (0, 15), (0, 16), (0, 17), (0, 18)],
         files: &["test/broken.ptx"],
     },
     entry: "broken",

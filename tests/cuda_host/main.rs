@@ -10,4 +10,5 @@ mod failures;
 mod kernels;
 mod library;
 mod modules;
+mod report;
 mod work;

@@ -65,7 +65,7 @@ fn the_compilers_log_reaches_the_user() {
         let DeviceError::Module { module, log } = &error else { panic!("{error}") };
         assert_eq!(module, "test/broken");
         let expected = "CUDA_ERROR_INVALID_PTX (218); a kernel's PTX is not valid\n\
-            ptxas application ptx input, line 2; error : Not a name [kernels/test/broken.ptx:17]";
+            ptxas application ptx input, line 7; error : Not a name [kernels/test/broken.ptx:17]";
         assert_eq!(log, expected);
     });
 }
