@@ -8,5 +8,6 @@ pub mod bounded;
 pub mod compare;
 pub mod device;
 pub mod goldens;
+pub mod philox;
 pub mod random;
 pub mod recording;

@@ -3,7 +3,7 @@
 
 use super::device::{device, poisoned};
 use ddpm_ptx::device::{DType, Element};
-use ddpm_ptx::graph::{Tape, Tensor};
+use ddpm_ptx::graph::{Program, Tape, Tensor};
 use std::sync::Arc;
 
 /// A tape that is being recorded.
@@ -54,13 +54,19 @@ impl Recording {
     }
 
     /// Runs the tape once in poisoned memory and reads `results`.
-    pub fn run(mut self, results: &[&Tensor]) -> Vec<Vec<f32>> {
+    pub fn run(self, results: &[&Tensor]) -> Vec<Vec<f32>> {
+        let program = self.program(results);
+        program.run().unwrap();
+        results.iter().map(|result| program.read(result).unwrap()).collect()
+    }
+
+    /// The program of the tape, its memory poisoned, which keeps `results` to be read.
+    pub fn program(mut self, results: &[&Tensor]) -> Program {
         for result in results {
             self.tape.keep(result);
         }
         let program = self.tape.compile(&device()).unwrap();
         program.poison().unwrap();
-        program.run().unwrap();
-        results.iter().map(|result| program.read(result).unwrap()).collect()
+        program
     }
 }

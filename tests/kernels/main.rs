@@ -3,7 +3,14 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod adam;
 mod attention;
+mod eps_loss;
+mod grad_norm;
 mod group_norm;
+mod philox;
+mod q_sample;
+mod reverse_update;
 mod silu;
 mod timestep_embedding;
+mod to_u8;

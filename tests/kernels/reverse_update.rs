@@ -1,0 +1,230 @@
+//! Reverse steps: single ones against f64, whole trajectories against those of numpy.
+
+use crate::common::compare::{Expected, ROUNDING, assert_close, assert_same_bits};
+use crate::common::device::device;
+use crate::common::goldens::Goldens;
+use crate::common::philox::normals;
+use crate::common::random::Random;
+use crate::common::recording::Recording;
+use ddpm_ptx::device::DType;
+use ddpm_ptx::diffusion::{Ddim, Reverse, Sampler, SchedulerConfig, Step, Trajectory, Variance};
+use ddpm_ptx::random::Stream;
+
+const SEED: u64 = 0xfeed_5eed_0123_4567;
+
+/// One batch on its way through a trajectory.
+struct Walk {
+    shape: [usize; 4],
+    trajectory: Trajectory,
+    samples: Vec<u32>,
+    x: Vec<f32>,
+}
+
+impl Walk {
+    /// Where `x` is after each run of the program of one step, given the noise prediction for (x, t). `begun`: from the
+    /// sampler's own latents instead of `x`.
+    fn run(
+        &self,
+        begun: bool,
+        runs: usize,
+        mut predict: impl FnMut(&[f32], u32) -> Vec<f32>,
+    ) -> Vec<Vec<f32>> {
+        let device = device();
+        let reverse = Reverse::new(&device, &self.trajectory, SEED).unwrap();
+        let len = self.x.len();
+        let x_buffer = std::sync::Arc::new(device.upload(&self.x).unwrap());
+        let eps_buffer = std::sync::Arc::new(device.alloc_zeroed::<f32>(len).unwrap());
+
+        if begun {
+            let mut recording = Recording::inference();
+            let samples = recording.input(&[self.samples.len()], &self.samples);
+            let x = recording.tape.resident(&x_buffer, 0, &self.shape, DType::F32);
+            reverse.begin(&mut recording.tape, &x, &samples);
+            recording.program(&[]).run().unwrap();
+        }
+
+        let mut recording = Recording::inference();
+        let samples = recording.input(&[self.samples.len()], &self.samples);
+        let x = recording.tape.resident(&x_buffer, 0, &self.shape, DType::F32);
+        let eps = recording.tape.resident(&eps_buffer, 0, &self.shape, DType::F32);
+        let t = reverse.timestep(&mut recording.tape, self.shape[0]);
+        reverse.update(&mut recording.tape, &x, &eps, &samples);
+        let program = recording.program(&[&t]);
+
+        let mut points = vec![x_buffer.to_vec::<f32>().unwrap()];
+        for run in 0..runs {
+            let planned = self.trajectory.steps[run.min(self.trajectory.steps.len() - 1)].t;
+            eps_buffer.write(0, &predict(points.last().unwrap(), planned)).unwrap();
+            program.run().unwrap();
+            assert_eq!(
+                program.read::<u32>(&t).unwrap(),
+                vec![planned; self.shape[0]],
+                "timestep of run {run}"
+            );
+            points.push(x_buffer.to_vec::<f32>().unwrap());
+        }
+        points
+    }
+}
+
+/// One element of one step in f64, with the error of f32.
+fn expected(step: &Step, x: f32, eps: f32, z: Expected) -> Expected {
+    let (x, eps) = (f64::from(x), f64::from(eps));
+    let x0 = step.from_x * x + step.from_eps * eps;
+    // Each coefficient is rounded to f32, each product and each sum is rounded once more: less than three roundings
+    // of each term, and one more on the way to the end for every later term.
+    let x0_off = 3.0 * ROUNDING * ((step.from_x * x).abs() + (step.from_eps * eps).abs());
+    let x0 = x0.clamp(-step.limit, step.limit);
+    let terms = [step.on_x0 * x0, step.on_x * x, step.on_eps * eps, step.sigma * z.value];
+    let magnitude: f64 = terms.iter().map(|term| term.abs()).sum();
+    let allowed = step.on_x0.abs() * x0_off + step.sigma * z.allowed + 6.0 * ROUNDING * magnitude;
+    Expected { value: terms.iter().sum(), allowed }
+}
+
+fn random_step(random: &mut Random, t: u32) -> Step {
+    let mut coefficient = || 2.0 * random.uniform() - 1.0;
+    Step {
+        t,
+        from_x: 3.0 * coefficient(),
+        from_eps: 3.0 * coefficient(),
+        limit: 1.0,
+        on_x0: coefficient(),
+        on_x: coefficient(),
+        on_eps: coefficient(),
+        sigma: coefficient().abs(),
+    }
+}
+
+#[test]
+fn steps_of_a_table() {
+    let mut random = Random::new(10);
+    for shape in [[1, 1, 1, 1], [3, 5, 7, 3], [2, 8, 8, 3], [4, 1, 13, 1]] {
+        let mut steps: Vec<Step> = [900, 20, 3, 0].iter().map(|&t| random_step(&mut random, t)).collect();
+        steps[1].sigma = 0.0;
+        steps[2].limit = f64::INFINITY;
+        let len: usize = shape.iter().product();
+        let elements = len / shape[0];
+        let samples: Vec<u32> = (0..shape[0]).map(|_| random.bits() as u32).collect();
+        let walk = Walk {
+            shape,
+            trajectory: Trajectory { steps: steps.clone() },
+            samples: samples.clone(),
+            x: random.normals(len),
+        };
+        let mut predictions = vec![];
+        let points = walk.run(false, 4, |_, _| {
+            predictions.push(random.normals(len));
+            predictions.last().unwrap().clone()
+        });
+        for (i, step) in steps.iter().enumerate() {
+            let z =
+                samples.iter().flat_map(|&sample| normals(SEED, Stream::REVERSE.0, sample, step.t, elements));
+            let want: Vec<Expected> =
+                (0..len).zip(z).map(|(at, z)| expected(step, points[i][at], predictions[i][at], z)).collect();
+            assert_close(&format!("step {i}"), &shape, &points[i + 1], &want);
+        }
+    }
+}
+
+#[test]
+fn nothing_happens_past_the_last_step() {
+    let mut random = Random::new(11);
+    let trajectory = Trajectory { steps: vec![random_step(&mut random, 7)] };
+    let walk = Walk { shape: [1, 2, 3, 1], trajectory, samples: vec![5], x: random.normals(6) };
+    let points = walk.run(false, 3, |x, _| x.to_vec());
+    assert_ne!(points[0], points[1]);
+    assert_eq!(points[1], points[3]);
+}
+
+/// Clipping would hide what is not a number.
+#[test]
+fn a_prediction_that_is_not_a_number_is_seen() {
+    let config = SchedulerConfig::default();
+    let trajectory = Sampler::Ancestral(Variance::FixedLarge).trajectory(&config, 1000).unwrap();
+    let walk = Walk { shape: [1, 1, 4, 1], trajectory, samples: vec![0], x: vec![0.5; 4] };
+    let points = walk.run(false, 1, |_, _| vec![0.1, f32::NAN, 0.1, f32::INFINITY]);
+    let finite: Vec<bool> = points[1].iter().map(|x| x.is_finite()).collect();
+    assert_eq!(finite, [true, false, true, false]);
+}
+
+/// A sample has the same bits in any batch, from its latent to its end.
+#[test]
+fn a_sample_hangs_on_its_number_alone() {
+    let trajectory =
+        Sampler::Ancestral(Variance::FixedLarge).trajectory(&SchedulerConfig::default(), 10).unwrap();
+    let walk = |samples: &[u32]| {
+        let shape = [samples.len(), 5, 3, 3];
+        let x = vec![f32::NAN; samples.len() * 45];
+        let walk = Walk { shape, trajectory: trajectory.clone(), samples: samples.to_vec(), x };
+        walk.run(true, 10, |x, _| x.iter().map(|x| x / 2.0).collect()).pop().unwrap()
+    };
+    let together = walk(&[3, 17, 4]);
+    assert_same_bits("sample 17", &[5, 3, 3], &together[45..90], &walk(&[17]));
+}
+
+/// Golden single steps of ancestral sampling, with the kernel's noise in place of the golden's.
+#[test]
+fn golden_ancestral_steps() {
+    let goldens = Goldens::open("sched/ddpm_steps");
+    for (prefix, count, timesteps) in
+        [("", 1000, [0u32, 1, 500, 999].as_slice()), ("respaced50.", 50, &[0, 20, 980])]
+    {
+        for (name, variance) in [("fixed_small", Variance::FixedSmall), ("fixed_large", Variance::FixedLarge)]
+        {
+            let trajectory =
+                Sampler::Ancestral(variance).trajectory(&SchedulerConfig::default(), count).unwrap();
+            for &t in timesteps {
+                let get = |key: &str| goldens.numbers(&format!("{prefix}t{t}.{key}"));
+                let narrow = |key: &str| -> Vec<f32> { get(key).iter().map(|&x| x as f32).collect() };
+                let (x, eps, golden_z) = (narrow("x_t"), narrow("eps"), get("z"));
+                let step = *trajectory.steps.iter().find(|step| step.t == t).unwrap();
+                let walk = Walk {
+                    shape: [2, 3, 4, 4],
+                    trajectory: Trajectory { steps: vec![step] },
+                    samples: vec![0, 1],
+                    x: x.clone(),
+                };
+                let got = walk.run(false, 1, |_, _| eps.clone()).pop().unwrap();
+                let z = [0, 1].map(|sample| normals(SEED, Stream::REVERSE.0, sample, t, 48)).concat();
+                let golden = get(&format!("{name}.prev_f64"));
+                let want: Vec<Expected> = (0..96)
+                    .map(|at| Expected {
+                        value: golden[at] + step.sigma * (z[at].value - golden_z[at]),
+                        allowed: expected(&step, x[at], eps[at], z[at]).allowed + 1e-9,
+                    })
+                    .collect();
+                assert_close(&format!("{prefix}{name} t {t}"), &walk.shape, &got, &want);
+            }
+        }
+    }
+}
+
+/// Golden trajectories of 50 deterministic DDIM steps, where the noise prediction is exact for pixels of N(mu, s²).
+/// Errors of f32 do not grow: the exact prediction pulls a trajectory back. The largest is made at the first steps,
+/// where x0 is predicted with coefficients of 130: 3 roundings of 130 |x|, times the weight of x0, under 0.01.
+#[test]
+fn golden_ddim_trajectories() {
+    let goldens = Goldens::open("sched/ddim_traj");
+    let (mu, s) = (goldens.numbers("mu"), goldens.numbers("s"));
+    let start: Vec<f32> = goldens.numbers("x_T").iter().map(|&x| x as f32).collect();
+    for (name, clip_sample, use_clipped_model_output) in
+        [("eta0.clip0", false, false), ("eta0.clip1", true, false), ("eta0.clip1.reclip", true, true)]
+    {
+        let config = SchedulerConfig { clip_sample, ..SchedulerConfig::default() };
+        let schedule = config.schedule().unwrap();
+        let sampler = Sampler::Ddim(Ddim { eta: 0.0, use_clipped_model_output });
+        let trajectory = sampler.trajectory(&config, 50).unwrap();
+        let walk = Walk { shape: [2, 3, 4, 4], trajectory, samples: vec![0, 1], x: start.clone() };
+        let points = walk.run(false, 50, |x, t| {
+            let ab = schedule.alpha_bar(Some(t));
+            let exact = |(at, &x): (usize, &f32)| {
+                let (mu, s) = (mu[at % mu.len()], s[at % s.len()]);
+                ((1.0 - ab).sqrt() * (f64::from(x) - ab.sqrt() * mu) / (ab * s * s + 1.0 - ab)) as f32
+            };
+            x.iter().enumerate().map(exact).collect()
+        });
+        let last = goldens.numbers(&format!("{name}.final_f64"));
+        let want: Vec<Expected> = last.iter().map(|&value| Expected { value, allowed: 5e-6 }).collect();
+        assert_close(name, &walk.shape, &points[50], &want);
+    }
+}
