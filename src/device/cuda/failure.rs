@@ -21,9 +21,7 @@ pub mod code {
     pub const INVALID_IMAGE: u32 = 200;
     pub const NO_BINARY_FOR_GPU: u32 = 209;
     pub const NOT_FOUND: u32 = 500;
-    pub const ILLEGAL_ADDRESS: u32 = 700;
     pub const LAUNCH_OUT_OF_RESOURCES: u32 = 701;
-    pub const LAUNCH_FAILED: u32 = 719;
     pub const NOT_SUPPORTED: u32 = 801;
     pub const CAPTURE_UNSUPPORTED: u32 = 900;
 }
@@ -34,10 +32,10 @@ impl Failure {
         if code == 0 { Ok(()) } else { Err(Failure { call, code }) }
     }
 
-    /// Whether a kernel that ran is the cause; the context is lost with it.
+    /// Whether a kernel that ran is the cause: bad addresses and instructions, traps, the time limit. The
+    /// context is lost with it.
     pub fn is_fault(&self) -> bool {
-        (code::ILLEGAL_ADDRESS..=code::LAUNCH_FAILED).contains(&self.code)
-            && self.code != code::LAUNCH_OUT_OF_RESOURCES
+        matches!(self.code, 700 | 702 | 714..=719)
     }
 
     /// The code in the driver's words, and what to do where that is known.
@@ -83,7 +81,7 @@ fn advice(code: u32) -> Option<&'static str> {
         200 | 209 => "the embedded machine code is for another card",
         218 => "a kernel's PTX is not valid",
         222 => "the driver is too old for the kernels' PTX version 8.0; install driver 525 or newer",
-        700 | 714 | 715 | 716 | 717 | 718 | 719 => {
+        700 | 714..=719 => {
             "a kernel went wrong and the CUDA context is lost: start the program again, with \
              CUDA_LAUNCH_BLOCKING=1 to learn which kernel, or with --device soft to learn which instruction"
         }

@@ -62,7 +62,8 @@ unsafe impl Sync for Module {}
 impl Module {
     fn load(context: &Arc<Context>, source: &ModuleSource, capability: u32) -> Result<Module> {
         if let Some(cubin) = best_cubin(source.cubins, capability) {
-            match Module::load_image(context, cubin.code, Code::Cubin(cubin.capability)) {
+            let words = aligned(cubin.code);
+            match Module::load_image(context, bytemuck::cast_slice(&words), Code::Cubin(cubin.capability)) {
                 Err((failure, _)) if needs_ptx(&failure) => {}
                 loaded => return loaded.map_err(|(failure, log)| not_loaded(source, &failure, &log)),
             }
@@ -115,6 +116,13 @@ fn best_cubin(cubins: &'static [Cubin], capability: u32) -> Option<&'static Cubi
         .iter()
         .filter(|cubin| cubin.capability / 10 == capability / 10 && cubin.capability <= capability)
         .max_by_key(|cubin| cubin.capability)
+}
+
+/// The driver reads machine code in place as an ELF file; embedded bytes may begin anywhere.
+fn aligned(code: &[u8]) -> Vec<u64> {
+    let mut words = vec![0; code.len().div_ceil(8)];
+    bytemuck::cast_slice_mut(&mut words)[..code.len()].copy_from_slice(code);
+    words
 }
 
 /// Whether machine code was refused for what it is, so that the text may still do.

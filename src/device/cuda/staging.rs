@@ -40,29 +40,27 @@ impl Staging {
 
     /// Copies from `address` after all work queued on `stream`, and waits for it.
     pub fn read(&mut self, stream: &Stream, address: u64, data: &mut [u8]) -> Result<(), Failure> {
-        let mut chunks = data.chunks_mut(SLOT_BYTES);
         let mut address = address;
-        let mut under_way: Option<(usize, &mut [u8])> = None;
-        loop {
-            let chunk = chunks.next();
-            let queued = match chunk {
-                Some(chunk) => {
-                    let index = self.next;
-                    self.next = 1 - index;
-                    self.slots[index].receive(stream, address, chunk.len())?;
-                    address += chunk.len() as u64;
-                    Some((index, chunk))
-                }
-                None => None,
-            };
-            if let Some((index, chunk)) = under_way.take() {
-                chunk.copy_from_slice(self.slots[index].bytes_when_free(chunk.len())?);
+        let mut under_way = None;
+        for chunk in data.chunks_mut(SLOT_BYTES) {
+            let index = self.next;
+            self.next = 1 - index;
+            self.slots[index].receive(stream, address, chunk.len())?;
+            address += chunk.len() as u64;
+            if let Some((index, chunk)) = under_way.replace((index, chunk)) {
+                self.finish(index, chunk)?;
             }
-            if queued.is_none() {
-                return Ok(());
-            }
-            under_way = queued;
         }
+        match under_way {
+            Some((index, chunk)) => self.finish(index, chunk),
+            None => Ok(()),
+        }
+    }
+
+    /// Copies what a slot received, once it is there.
+    fn finish(&mut self, index: usize, chunk: &mut [u8]) -> Result<(), Failure> {
+        chunk.copy_from_slice(self.slots[index].bytes_when_free(chunk.len())?);
+        Ok(())
     }
 }
 
