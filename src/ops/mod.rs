@@ -21,8 +21,10 @@
 //!
 //! Wrong shapes are bugs of the caller, not input of a user: operations panic with both shapes.
 
+pub mod add;
 pub mod advance;
 pub mod attention;
+pub mod conv;
 pub mod dropout;
 pub mod eps_loss;
 pub mod group_norm;

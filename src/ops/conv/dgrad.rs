@@ -1,0 +1,84 @@
+//! Launching the kernel of an input's gradient.
+
+use super::shape::{Shape, count};
+use super::tiles::{Tile, choose};
+use crate::device::{Call, In, Out};
+use crate::graph::{Contribution, Tape, Tensor};
+use crate::kernels::conv as kernels;
+
+type Launcher = fn(
+    In<f32>,
+    In<f32>,
+    Option<In<f32>>,
+    Out<f32>,
+    u32,
+    u32,
+    u32,
+    u32,
+    u32,
+    u32,
+    u32,
+    u32,
+    u32,
+    u32,
+    u32,
+    u32,
+    u32,
+) -> Call;
+
+/// All numbers of channels multiples of 4.
+const BY_FOURS: [(Tile, Launcher); 6] = [
+    (Tile::new(128, 128, (8, 8), 4), kernels::dgrad_128x128),
+    (Tile::new(128, 64, (8, 8), 4), kernels::dgrad_128x64),
+    (Tile::new(128, 32, (8, 8), 4), kernels::dgrad_128x32),
+    (Tile::new(64, 64, (4, 8), 4), kernels::dgrad_64x64),
+    (Tile::new(64, 32, (4, 8), 4), kernels::dgrad_64x32),
+    (Tile::new(32, 32, (4, 8), 4), kernels::dgrad_32x32),
+];
+
+/// Any numbers of channels.
+const ANY: [(Tile, Launcher); 3] = [
+    (Tile::new(128, 64, (8, 8), 1), kernels::dgrad_any_128x64),
+    (Tile::new(128, 32, (8, 8), 1), kernels::dgrad_any_128x32),
+    (Tile::new(32, 32, (4, 8), 1), kernels::dgrad_any_32x32),
+];
+
+/// dx = dy * w, turned round, for input number `input`.
+pub(super) fn launch(
+    tape: &mut Tape,
+    shape: &Shape,
+    input: usize,
+    weight: &Tensor,
+    dy: &Tensor,
+    dx: &Contribution,
+) {
+    let stride = shape.geometry.stride;
+    let channels = shape.channels[input];
+    let first_channel = if input == 0 { 0 } else { shape.channels[0] };
+    // The largest class of pixels: those with even coordinates, if the stride is 2.
+    let pixels = shape.images * shape.height.div_ceil(stride) * shape.width.div_ceil(stride);
+    let by_fours = shape.in_fours() && shape.out_channels.is_multiple_of(4);
+    let variants: &[(Tile, Launcher)] = if by_fours { &BY_FOURS } else { &ANY };
+    let (tile, launcher) = choose(variants, pixels, channels);
+    let call = launcher(
+        dy.input(),
+        weight.input(),
+        dx.so_far.as_ref().map(Tensor::input),
+        dx.total.output(),
+        count(shape.images),
+        count(shape.height),
+        count(shape.width),
+        count(channels),
+        count(first_channel),
+        count(shape.channels[0] + shape.channels[1]),
+        count(shape.out_height),
+        count(shape.out_width),
+        count(shape.out_channels),
+        count(shape.geometry.kernel),
+        count(stride),
+        count(shape.geometry.pad.before()),
+        shape.geometry.up(),
+    );
+    let (x, y) = tile.grid(pixels, channels);
+    tape.launch(call.grid(x, y, stride * stride));
+}

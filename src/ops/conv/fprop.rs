@@ -1,0 +1,99 @@
+//! Launching the forward kernel.
+
+use super::Epilogue;
+use super::shape::{Shape, count};
+use super::tiles::{Tile, choose};
+use crate::device::{Call, In, Out};
+use crate::graph::{Tape, Tensor};
+use crate::kernels::conv as kernels;
+
+type Launcher = fn(
+    In<f32>,
+    Option<In<f32>>,
+    In<f32>,
+    Option<In<f32>>,
+    Option<In<f32>>,
+    Option<In<f32>>,
+    Out<f32>,
+    u32,
+    u32,
+    u32,
+    u32,
+    u32,
+    u32,
+    u32,
+    u32,
+    u32,
+    u32,
+    u32,
+    u32,
+) -> Call;
+
+/// Input and output channels by fours.
+const BY_FOURS: [(Tile, Launcher); 7] = [
+    (Tile::new(128, 128, (8, 8), 4), kernels::fprop_128x128),
+    (Tile::new(128, 64, (8, 8), 4), kernels::fprop_128x64),
+    (Tile::new(128, 32, (8, 8), 4), kernels::fprop_128x32),
+    (Tile::new(128, 16, (8, 8), 4), kernels::fprop_128x16),
+    (Tile::new(64, 64, (4, 8), 4), kernels::fprop_64x64),
+    (Tile::new(64, 32, (4, 8), 4), kernels::fprop_64x32),
+    (Tile::new(32, 32, (4, 8), 4), kernels::fprop_32x32),
+];
+
+/// Input channels by fours: the last layer, with few output channels.
+const NARROW: (Tile, Launcher) = (Tile::new(128, 4, (4, 4), 4), kernels::fprop_128x4);
+
+/// Any numbers of channels: the first layer.
+const ANY: [(Tile, Launcher); 4] = [
+    (Tile::new(128, 64, (8, 8), 1), kernels::fprop_any_128x64),
+    (Tile::new(128, 32, (8, 8), 1), kernels::fprop_any_128x32),
+    (Tile::new(32, 32, (4, 8), 1), kernels::fprop_any_32x32),
+    (Tile::new(128, 4, (4, 4), 1), kernels::fprop_any_128x4),
+];
+
+fn variants(shape: &Shape) -> Vec<(Tile, Launcher)> {
+    let mut variants = ANY.to_vec();
+    if shape.in_fours() {
+        variants.push(NARROW);
+        if shape.out_channels.is_multiple_of(4) {
+            variants.extend(BY_FOURS);
+        }
+    }
+    variants
+}
+
+/// y = x * w + epilogue.
+pub(super) fn launch(
+    tape: &mut Tape,
+    shape: &Shape,
+    inputs: &[&Tensor],
+    weight: &Tensor,
+    epilogue: &Epilogue,
+    y: &Tensor,
+) {
+    let pixels = shape.out_pixels();
+    let (tile, launcher) = choose(&variants(shape), pixels, shape.out_channels);
+    let call = launcher(
+        inputs[0].input(),
+        inputs.get(1).map(|second| second.input()),
+        weight.input(),
+        epilogue.bias.map(Tensor::input),
+        epilogue.per_image.map(Tensor::input),
+        epilogue.residual.map(Tensor::input),
+        y.output(),
+        count(pixels),
+        count(shape.height),
+        count(shape.width),
+        count(shape.channels[0]),
+        count(shape.channels[1]),
+        count(shape.out_height),
+        count(shape.out_width),
+        count(shape.out_channels),
+        count(shape.geometry.kernel),
+        count(shape.geometry.stride),
+        count(shape.geometry.pad.before()),
+        shape.geometry.up(),
+    );
+    let (x, y) = tile.grid(pixels, shape.out_channels);
+    tape.launch(call.grid(x, y, 1));
+}
