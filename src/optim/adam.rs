@@ -24,23 +24,21 @@ pub struct State {
     pub second_moment: Arc<Buffer>,
     /// The moving average of the parameters, f32, laid out as they are.
     pub ema: Arc<Buffer>,
-    /// The number of training steps done, u64 `[1]`. Noise and dropout read it too.
+    /// The number of training steps done, u64 `[1]`. Noise and dropout read it too; less `skipped`, it is the number of
+    /// updates that the bias corrections need.
     pub step: Arc<Buffer>,
-    /// Powers of beta1 and beta2 by the number of updates, f64 `[2]`.
-    pub products: Arc<Buffer>,
     /// Steps that were left out for a gradient that was not finite, u64 `[1]`.
     pub skipped: Arc<Buffer>,
 }
 
 impl State {
     /// Every buffer with its name and element type, for a checkpoint.
-    pub fn buffers(&self) -> [(&'static str, DType, &Arc<Buffer>); 6] {
+    pub fn buffers(&self) -> [(&'static str, DType, &Arc<Buffer>); 5] {
         [
             ("first_moment", DType::F32, &self.first_moment),
             ("second_moment", DType::F32, &self.second_moment),
             ("ema", DType::F32, &self.ema),
             ("step", DType::U64, &self.step),
-            ("products", DType::F64, &self.products),
             ("skipped", DType::U64, &self.skipped),
         ]
     }
@@ -62,7 +60,7 @@ impl Optimizer {
     /// the parameters are now.
     ///
     /// # Panics
-    /// If the arena has 2^32 elements or more.
+    /// If `len` is no multiple of 4, to which arenas are padded, or 2^32 or more.
     pub fn new(
         device: &Device,
         parameters: Arc<Buffer>,
@@ -70,7 +68,7 @@ impl Optimizer {
         len: usize,
         config: AdamConfig,
     ) -> Result<Optimizer> {
-        assert!(u32::try_from(len).is_ok(), "an arena of {len} parameters");
+        assert!(u32::try_from(len).is_ok() && len % 4 == 0, "an arena of {len} parameters");
         let mut weights = vec![0f32; len];
         parameters.read(0, &mut weights)?;
         let state = State {
@@ -78,7 +76,6 @@ impl Optimizer {
             second_moment: Arc::new(device.alloc_zeroed::<f32>(len)?),
             ema: Arc::new(device.upload(&weights)?),
             step: Arc::new(device.upload(&[0u64])?),
-            products: Arc::new(device.upload(&[1f64, 1.0])?),
             skipped: Arc::new(device.upload(&[0u64])?),
         };
         let (norms, rates) = (History::new(device, HISTORY)?, History::new(device, HISTORY)?);
@@ -102,7 +99,6 @@ impl Optimizer {
         let second_moment = flat(tape, &self.state.second_moment);
         let ema = flat(tape, &self.state.ema);
         let step = tape.resident(&self.state.step, 0, &[1], DType::U64);
-        let products = tape.resident(&self.state.products, 0, &[2], DType::F64);
         let skipped = tape.resident(&self.state.skipped, 0, &[1], DType::U64);
         let (norms, rates) = (self.norms.tensor(tape), self.rates.tensor(tape));
 
@@ -115,7 +111,6 @@ impl Optimizer {
         let call = optim::hyper(
             partials.input(),
             step.input(),
-            products.in_out(),
             skipped.in_out(),
             hyper.output(),
             norms.in_out(),
