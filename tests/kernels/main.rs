@@ -4,7 +4,9 @@
 mod common;
 
 mod adam;
+mod add;
 mod attention;
+mod conv;
 mod eps_loss;
 mod grad_norm;
 mod group_norm;

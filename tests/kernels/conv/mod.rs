@@ -1,0 +1,7 @@
+//! Convolution and linear layers, forward and backward.
+
+mod backward;
+mod bits;
+mod case;
+mod forward;
+mod linear;
