@@ -85,6 +85,13 @@ impl Folder {
     }
 }
 
+/// Removes a folder: first its name, at once, then what it holds.
+pub fn remove_folder(path: &Path) -> io::Result<()> {
+    let gone = Temporary::beside(path)?;
+    fs::rename(path, &gone.path)?;
+    sync_folder(parent(path))
+}
+
 /// A name that is removed on drop, with what it names, unless it was renamed.
 struct Temporary {
     path: PathBuf,

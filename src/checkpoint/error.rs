@@ -1,0 +1,43 @@
+//! What can be wrong with a checkpoint.
+
+use crate::nn::ConfigError;
+use std::io;
+use std::path::{Path, PathBuf};
+
+#[derive(Debug, thiserror::Error)]
+pub enum CheckpointError {
+    #[error("{}: {source}", path.display())]
+    Io { path: PathBuf, source: io::Error },
+    /// A folder without what makes it a checkpoint.
+    #[error("{} holds no {what}", folder.display())]
+    Missing { folder: PathBuf, what: String },
+    #[error(
+        "{} is a pickle, which can run code when it is read: convert it to safetensors first \
+         (in diffusers: save_pretrained with safe_serialization)", path.display()
+    )]
+    Pickle { path: PathBuf },
+    #[error("{}: {source}", file.display())]
+    Config { file: PathBuf, source: ConfigError },
+    /// A file that is not what its name says.
+    #[error("{} {reason}", file.display())]
+    Malformed { file: PathBuf, reason: String },
+    /// A tensor that does not fit the network.
+    #[error("{}: tensor {tensor} {reason}", file.display())]
+    Tensor { file: PathBuf, tensor: String, reason: String },
+}
+
+impl CheckpointError {
+    /// For `map_err`: an error of the system at `path`.
+    pub(super) fn io(path: &Path) -> impl FnOnce(io::Error) -> CheckpointError {
+        move |source| CheckpointError::Io { path: path.to_path_buf(), source }
+    }
+
+    pub(super) fn malformed(file: &Path, reason: impl Into<String>) -> CheckpointError {
+        CheckpointError::Malformed { file: file.to_path_buf(), reason: reason.into() }
+    }
+
+    pub(super) fn tensor(file: &Path, tensor: &str, reason: impl Into<String>) -> CheckpointError {
+        let (file, tensor, reason) = (file.to_path_buf(), tensor.to_string(), reason.into());
+        CheckpointError::Tensor { file, tensor, reason }
+    }
+}

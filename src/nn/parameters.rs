@@ -1,0 +1,102 @@
+//! An arena of weights on a device.
+
+use super::layout::{Entry, Init, Layout, Slot};
+use crate::device::{self, Buffer, DType, Device};
+use crate::graph::{Tape, Tensor};
+use crate::random::{Philox, Stream};
+use std::convert::Infallible;
+use std::sync::Arc;
+
+/// Weights of one [`Layout`] on a device.
+#[derive(Clone)]
+pub struct Parameters {
+    pub layout: Arc<Layout>,
+    /// f32, [`Layout::len`] elements.
+    pub weights: Arc<Buffer>,
+}
+
+impl Parameters {
+    /// Copies an arena to the device.
+    ///
+    /// # Panics
+    /// If the arena is not of the layout's length.
+    pub fn upload(layout: Arc<Layout>, device: &Device, arena: &[f32]) -> device::Result<Parameters> {
+        assert_eq!(arena.len(), layout.len(), "elements of an arena");
+        let weights = Arc::new(device.upload(arena)?);
+        Ok(Parameters { layout, weights })
+    }
+
+    /// The authors' initial weights; see [`initial`].
+    pub fn initialise(layout: Arc<Layout>, device: &Device, seed: u64) -> device::Result<Parameters> {
+        let arena = initial(&layout, seed);
+        Parameters::upload(layout, device, &arena)
+    }
+
+    /// The arena, after all queued work.
+    pub fn download(&self) -> device::Result<Vec<f32>> {
+        self.weights.to_vec()
+    }
+
+    /// For a forward pass alone.
+    pub fn bind(&self) -> Bound {
+        Bound { weights: self.weights.clone(), gradients: None }
+    }
+
+    /// For training: gradients go to an arena of the same layout. Its padding is never written: it should be
+    /// zero.
+    ///
+    /// # Panics
+    /// If `gradients` is of another size.
+    pub fn bind_training(&self, gradients: &Arc<Buffer>) -> Bound {
+        assert_eq!(gradients.bytes(), self.weights.bytes(), "an arena of gradients");
+        Bound { weights: self.weights.clone(), gradients: Some(gradients.clone()) }
+    }
+}
+
+/// The arena of initial weights that the authors' code draws (`diffusion_tf/nn.py`): weights uniform with
+/// the variance `scale / fan average`, biases 0, normalisation gains 1. The sample word of the random numbers
+/// is the number of the tensor, their element that of the checkpoint's order.
+pub(crate) fn initial(layout: &Layout, seed: u64) -> Vec<f32> {
+    let philox = Philox::new(seed);
+    let mut number = 0;
+    let arena: Result<_, Infallible> = layout.pack(|entry| {
+        let len = entry.slot.len();
+        let values = match entry.init {
+            Init::Constant(value) => vec![value; len],
+            Init::FanAverage { scale } => {
+                let bound = (3.0 * scale / fan_average(entry)).sqrt();
+                let uniforms = philox.uniforms(Stream::WEIGHTS, number, 0).take(len);
+                uniforms.map(|u| (bound * (2.0 * f64::from(u) - 1.0)) as f32).collect()
+            }
+        };
+        number += 1;
+        Ok(values)
+    });
+    match arena {
+        Ok(arena) => arena,
+        Err(never) => match never {},
+    }
+}
+
+/// Mean of the numbers of inputs of an output and of outputs of an input.
+fn fan_average(entry: &Entry) -> f64 {
+    let shape = entry.checkpoint_shape();
+    let area: usize = shape[2..].iter().product();
+    ((shape[0] + shape[1]) * area) as f64 / 2.0
+}
+
+/// The arena that a tape takes its parameters from, with where their gradients go.
+pub struct Bound {
+    weights: Arc<Buffer>,
+    gradients: Option<Arc<Buffer>>,
+}
+
+impl Bound {
+    /// One tensor of the arena.
+    pub(super) fn tensor(&self, tape: &mut Tape, slot: &Slot) -> Tensor {
+        match &self.gradients {
+            Some(gradients) => tape.parameter(&self.weights, gradients, slot.first, &slot.shape),
+            None => tape.resident(&self.weights, slot.first, &slot.shape, DType::F32),
+        }
+    }
+}

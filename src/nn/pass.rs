@@ -1,0 +1,49 @@
+//! One recording of the network: the tape and what its layers share.
+
+use super::layout::Slot;
+use super::parameters::Bound;
+use crate::graph::{Tape, Tensor};
+use crate::ops::dropout::Dropout;
+use crate::random::Stream;
+
+/// What dropout masks are derived from besides sample and element; training only.
+#[derive(Clone)]
+pub struct DropoutKey {
+    pub seed: u64,
+    /// u64 `[1]`: the training step, in device memory.
+    pub step: Tensor,
+}
+
+/// Outputs of the network's blocks by their checkpoint names, in the order of their computation.
+pub type Trace = Vec<(String, Tensor)>;
+
+pub(super) struct Pass<'a> {
+    pub tape: &'a mut Tape,
+    weights: &'a Bound,
+    dropout: Option<(f32, DropoutKey)>,
+    dropout_layers: u32,
+    pub trace: Trace,
+}
+
+impl<'a> Pass<'a> {
+    /// `dropout`: the probability and the key, if there is dropout.
+    pub fn new(tape: &'a mut Tape, weights: &'a Bound, dropout: Option<(f32, DropoutKey)>) -> Pass<'a> {
+        Pass { tape, weights, dropout, dropout_layers: 0, trace: vec![] }
+    }
+
+    pub fn parameter(&mut self, slot: &Slot) -> Tensor {
+        self.weights.tensor(self.tape, slot)
+    }
+
+    /// The dropout of the next layer that has one: each has a random stream of its own.
+    pub fn next_dropout(&mut self) -> Option<Dropout> {
+        let (rate, key) = self.dropout.clone()?;
+        let stream = Stream::dropout(self.dropout_layers).0;
+        self.dropout_layers += 1;
+        Some(Dropout { rate, seed: key.seed, stream, step: key.step })
+    }
+
+    pub fn name(&mut self, name: &str, output: &Tensor) {
+        self.trace.push((name.to_string(), output.clone()));
+    }
+}

@@ -1,0 +1,14 @@
+//! The U-Net and its checkpoints.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod checkpoint;
+mod config;
+mod finite_differences;
+mod forward;
+mod gradients;
+mod layout;
+mod malformed;
+mod network;
+mod training_checkpoint;
