@@ -2,6 +2,7 @@
 
 pub mod atomic;
 pub mod checkpoint;
+pub mod cli;
 pub mod data;
 pub mod device;
 pub mod diffusion;
@@ -14,3 +15,6 @@ pub mod optim;
 pub mod picture;
 pub mod ptx;
 pub mod random;
+pub mod run;
+pub mod sample;
+pub mod train;

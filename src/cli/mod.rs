@@ -1,0 +1,76 @@
+//! The command line: arguments, progress, messages. One file for each subcommand.
+
+mod device;
+mod doctor;
+mod interrupt;
+mod kernels;
+mod progress;
+mod sample;
+mod train;
+
+use clap::error::ErrorKind;
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+/// Denoising diffusion with hand-written PTX kernels, on NVIDIA GPUs or on a software CUDA device.
+#[derive(Parser)]
+#[command(name = "ddpm", version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Train(Box<train::Args>),
+    Sample(sample::Args),
+    Doctor(doctor::Args),
+    Kernels(kernels::Args),
+}
+
+/// What a command did that is not an error.
+enum Outcome {
+    Done,
+    /// Stopped by Ctrl-C, in good order.
+    Interrupted,
+}
+
+/// What a shell expects of a program that Ctrl-C ended: 128 and the number of the signal.
+const INTERRUPTED: u8 = 130;
+
+/// Runs the command that the process was started with. An error is one sentence on standard error and exit
+/// code 1.
+pub fn run() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return explain(&error),
+    };
+    let outcome = match cli.command {
+        Command::Train(args) => train::run(*args),
+        Command::Sample(args) => sample::run(args),
+        Command::Doctor(args) => doctor::run(args),
+        Command::Kernels(args) => kernels::run(args),
+    };
+    match outcome {
+        Ok(Outcome::Done) => ExitCode::SUCCESS,
+        Ok(Outcome::Interrupted) => ExitCode::from(INTERRUPTED),
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Prints what was asked for (help, version), or the first paragraph of what is wrong with the arguments.
+fn explain(error: &clap::Error) -> ExitCode {
+    let asked = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+    if asked || error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        // Nothing is left to do if standard output is closed.
+        let _ = error.print();
+        return if asked { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+    }
+    let text = error.to_string();
+    let paragraph = text.split("\n\n").next().unwrap_or_default();
+    eprintln!("{}; see --help", paragraph.split_whitespace().collect::<Vec<_>>().join(" "));
+    ExitCode::FAILURE
+}

@@ -1,0 +1,274 @@
+//! `ddpm train`.
+
+use super::Outcome;
+use super::device::DeviceArg;
+use super::interrupt::on_interrupt;
+use super::progress::{Progress, duration, say};
+use crate::data::Source;
+use crate::diffusion::Variance;
+use crate::run::{LogEntry, Preset, RunFolder, Settings};
+use crate::train::{self, End, Event, Start};
+use anyhow::{Result, bail};
+use clap::builder::PossibleValue;
+use clap::{ArgAction, ValueEnum};
+use std::path::PathBuf;
+
+/// Train a network: on procedural shapes, in minutes, if nothing else is asked for
+#[derive(clap::Args)]
+#[command(allow_negative_numbers = true, args_override_self = true)]
+pub struct Args {
+    /// Settings to begin with; other flags override them
+    #[arg(long, value_name = "NAME", default_value = "shapes16", conflicts_with = "resume")]
+    preset: Preset,
+    /// Training images: shapes, folder:DIR or cifar10:DIR
+    #[arg(long, value_name = "IMAGES", conflicts_with = "resume")]
+    data: Option<Source>,
+    /// Folder of the run [default: runs/PRESET]
+    #[arg(long, value_name = "DIR", conflicts_with = "resume")]
+    out: Option<PathBuf>,
+    /// Go on with the run in this folder, from its last checkpoint
+    #[arg(long, value_name = "DIR")]
+    resume: Option<PathBuf>,
+    #[command(flatten)]
+    device: DeviceArg,
+    /// Steps of the run
+    #[arg(long, value_name = "N")]
+    steps: Option<u64>,
+    #[command(flatten)]
+    fixed: Fixed,
+    #[command(flatten)]
+    reporting: Reporting,
+}
+
+/// What cannot change in the middle of a run.
+#[derive(clap::Args)]
+struct Fixed {
+    /// Images of a step
+    #[arg(long, value_name = "N", conflicts_with = "resume")]
+    batch: Option<usize>,
+    /// Learning rate
+    #[arg(long, value_name = "RATE", conflicts_with = "resume")]
+    lr: Option<f64>,
+    /// Steps over which the learning rate rises from 0
+    #[arg(long, value_name = "N", conflicts_with = "resume")]
+    warmup: Option<u64>,
+    /// How much of the averaged weights each step keeps
+    #[arg(long, value_name = "DECAY", conflicts_with = "resume")]
+    ema: Option<f64>,
+    /// Largest norm of the gradient; 0 does not clip
+    #[arg(long, value_name = "NORM", conflicts_with = "resume")]
+    clip: Option<f64>,
+    /// Mirror images at random
+    #[arg(long, value_name = "BOOL", action = ArgAction::Set, num_args = 0..=1, default_missing_value = "true")]
+    #[arg(conflicts_with = "resume")]
+    flip: Option<bool>,
+    /// Height and width of the images
+    #[arg(long, value_name = "PIXELS", conflicts_with = "resume")]
+    size: Option<usize>,
+    /// Channels at each resolution, full resolution first: 128,256,256,256
+    #[arg(long, value_name = "LIST", value_delimiter = ',', conflicts_with = "resume")]
+    channels: Option<Vec<usize>>,
+    /// Resolutions with self-attention: 16,8
+    #[arg(long, value_name = "LIST", value_delimiter = ',', num_args = 0.., conflicts_with = "resume")]
+    attention: Option<Vec<usize>>,
+    /// Residual blocks at each resolution
+    #[arg(long, value_name = "N", conflicts_with = "resume")]
+    layers: Option<usize>,
+    /// Groups of the group norms
+    #[arg(long, value_name = "N", conflicts_with = "resume")]
+    groups: Option<usize>,
+    /// Probability that dropout zeroes an activation
+    #[arg(long, value_name = "P", conflicts_with = "resume")]
+    dropout: Option<f64>,
+    /// T, the number of timesteps
+    #[arg(long, value_name = "T", conflicts_with = "resume")]
+    timesteps: Option<usize>,
+    /// beta of the first timestep
+    #[arg(long, value_name = "BETA", conflicts_with = "resume")]
+    beta_start: Option<f64>,
+    /// beta of the last timestep
+    #[arg(long, value_name = "BETA", conflicts_with = "resume")]
+    beta_end: Option<f64>,
+    /// Variance of ancestral sampling: the posterior's (small) or beta (large)
+    #[arg(long, conflicts_with = "resume")]
+    variance: Option<Variance>,
+    /// Seed of all random numbers
+    #[arg(long, conflicts_with = "resume")]
+    seed: Option<u64>,
+}
+
+/// What may change in the middle of a run.
+#[derive(clap::Args)]
+struct Reporting {
+    /// Steps between entries of the log
+    #[arg(long, value_name = "N")]
+    log_every: Option<u64>,
+    /// Steps between grids of samples; 0 is only at the end
+    #[arg(long, value_name = "N")]
+    sample_every: Option<u64>,
+    /// Steps between checkpoints; 0 is only at the end
+    #[arg(long, value_name = "N")]
+    checkpoint_every: Option<u64>,
+    /// Checkpoints to keep
+    #[arg(long, value_name = "N")]
+    keep_last: Option<usize>,
+}
+
+pub fn run(args: Args) -> Result<Outcome> {
+    let (folder, settings, start) = match &args.resume {
+        None => args.begin()?,
+        Some(path) => args.resume(path)?,
+    };
+    let device = args.device.open()?;
+    let stop = on_interrupt()?;
+    let mut report = Report::new(&settings);
+    let end = train::train(&device, &settings, &folder, start, &stop, &mut |event| report.event(&event))?;
+    report.end(&end, &folder);
+    Ok(match end {
+        End::Finished { .. } => Outcome::Done,
+        End::Stopped { .. } => Outcome::Interrupted,
+    })
+}
+
+impl Args {
+    /// A new run.
+    fn begin(&self) -> Result<(RunFolder, Settings, Start)> {
+        let Some(data) = self.data.clone().or_else(|| self.preset.source()) else {
+            let name = self.preset.name();
+            bail!("preset {name} needs its images: name them with --data folder:DIR or --data cifar10:DIR");
+        };
+        let mut settings = self.preset.settings(data);
+        self.fixed.apply(&mut settings);
+        self.apply_changeable(&mut settings);
+        settings.check()?;
+        let path = self.out.clone().unwrap_or_else(|| PathBuf::from("runs").join(self.preset.name()));
+        Ok((RunFolder::new(&path)?, settings, Start::New))
+    }
+
+    /// A run that goes on.
+    fn resume(&self, path: &std::path::Path) -> Result<(RunFolder, Settings, Start)> {
+        let (folder, mut settings) = RunFolder::open(path)?;
+        let checkpoint = folder.latest_checkpoint()?;
+        self.apply_changeable(&mut settings);
+        settings.check()?;
+        if settings.steps <= checkpoint.step {
+            bail!(
+                "the run in {} has done its {} steps; for more say --steps",
+                path.display(),
+                checkpoint.step
+            );
+        }
+        Ok((folder, settings, Start::From(checkpoint)))
+    }
+
+    fn apply_changeable(&self, settings: &mut Settings) {
+        let reporting = &mut settings.reporting;
+        set(&mut settings.steps, &self.steps);
+        set(&mut reporting.log_every, &self.reporting.log_every);
+        set(&mut reporting.sample_every, &self.reporting.sample_every);
+        set(&mut reporting.checkpoint_every, &self.reporting.checkpoint_every);
+        set(&mut reporting.keep_last, &self.reporting.keep_last);
+    }
+}
+
+impl Fixed {
+    fn apply(&self, settings: &mut Settings) {
+        let Settings { network, diffusion, adam, .. } = settings;
+        set(&mut adam.learning_rate, &self.lr);
+        set(&mut adam.warmup, &self.warmup);
+        set(&mut adam.ema_decay, &self.ema);
+        set(&mut adam.max_norm, &self.clip.map(|norm| (norm != 0.0).then_some(norm)));
+        set(&mut network.size, &self.size);
+        set(&mut network.channels, &self.channels);
+        set(&mut network.attention, &self.attention);
+        set(&mut network.layers, &self.layers);
+        set(&mut network.groups, &self.groups);
+        set(&mut network.dropout, &self.dropout);
+        set(&mut diffusion.num_train_timesteps, &self.timesteps);
+        set(&mut diffusion.beta_start, &self.beta_start);
+        set(&mut diffusion.beta_end, &self.beta_end);
+        set(&mut diffusion.variance_type, &self.variance);
+        set(&mut settings.batch, &self.batch);
+        set(&mut settings.flip, &self.flip);
+        set(&mut settings.seed, &self.seed);
+    }
+}
+
+/// Overrides a setting if its flag was given.
+fn set<T: Clone>(setting: &mut T, flag: &Option<T>) {
+    if let Some(value) = flag {
+        *setting = value.clone();
+    }
+}
+
+/// What the user sees of a run.
+struct Report {
+    steps: u64,
+    progress: Option<Progress>,
+}
+
+impl Report {
+    fn new(settings: &Settings) -> Report {
+        Report { steps: settings.steps, progress: None }
+    }
+
+    fn event(&mut self, event: &Event) {
+        match event {
+            Event::Began { step, images, parameters } => {
+                say(&format!("{images} images, {parameters} parameters, steps {step} to {}", self.steps));
+                self.progress = Some(Progress::new("step", *step, self.steps));
+            }
+            Event::Step(step) => self.with(|progress| progress.advance(*step)),
+            Event::Logged(entry) => self.with(|progress| progress.tell(entry.step, words(entry))),
+            Event::Wrote(path) => self.with(|progress| progress.note(&format!("wrote {}", path.display()))),
+        }
+    }
+
+    fn with(&mut self, tell: impl FnOnce(&mut Progress)) {
+        if let Some(progress) = &mut self.progress {
+            tell(progress);
+        }
+    }
+
+    fn end(&mut self, end: &End, folder: &RunFolder) {
+        self.with(|progress| progress.finish());
+        let path = folder.path().display();
+        match end {
+            End::Finished { last } => {
+                let LogEntry { step, loss, seconds, .. } = last;
+                say(&format!("trained {step} steps in {}; loss {loss:.4}", duration(*seconds)));
+                say(&format!("sample from it with: ddpm sample {path}"));
+            }
+            End::Stopped { step } => {
+                say(&format!("stopped after step {step}; go on with: ddpm train --resume {path}"));
+            }
+        }
+    }
+}
+
+fn words(entry: &LogEntry) -> String {
+    format!("loss {:.4} · {:.1} img/s", entry.loss, entry.images_per_second)
+}
+
+impl ValueEnum for Preset {
+    fn value_variants<'a>() -> &'a [Preset] {
+        &Preset::ALL
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(PossibleValue::new(self.name()))
+    }
+}
+
+impl ValueEnum for Variance {
+    fn value_variants<'a>() -> &'a [Variance] {
+        &[Variance::FixedSmall, Variance::FixedLarge]
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(PossibleValue::new(match self {
+            Variance::FixedSmall => "small",
+            Variance::FixedLarge => "large",
+        }))
+    }
+}

@@ -1,0 +1,115 @@
+//! Everything that decides what a training run computes.
+
+use crate::data::Source;
+use crate::diffusion::SchedulerConfig;
+use crate::nn::UNetConfig;
+use crate::optim::AdamConfig;
+use anyhow::{Context, Result, ensure};
+use serde::{Deserialize, Serialize};
+
+/// The device remembers the numbers of so many steps.
+const LOG_MOST: u64 = 1024;
+
+/// The settings of a run. A run folder holds them as `run.json`; no command asks for them again.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    pub data: Source,
+    pub network: Network,
+    pub diffusion: SchedulerConfig,
+    pub adam: AdamConfig,
+    /// Steps of the run.
+    pub steps: u64,
+    /// Images of a step.
+    pub batch: usize,
+    /// Whether images are mirrored at random.
+    pub flip: bool,
+    pub reporting: Reporting,
+    /// Decides initial weights, the order of images, timesteps, flips, noise, dropout and samples.
+    pub seed: u64,
+}
+
+/// The U-Net: the authors' architecture in some size.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Network {
+    /// Height and width of the images.
+    pub size: usize,
+    /// Channels at each resolution, full resolution first.
+    pub channels: Vec<usize>,
+    /// Resolutions that have self-attention.
+    pub attention: Vec<usize>,
+    /// Residual blocks at each resolution on the way down.
+    pub layers: usize,
+    /// Groups of the group norms.
+    pub groups: usize,
+    pub dropout: f64,
+}
+
+/// What a run tells and keeps on its way, in steps.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Reporting {
+    pub log_every: u64,
+    /// 0 is never but at the end.
+    pub sample_every: u64,
+    /// 0 is never but at the end.
+    pub checkpoint_every: u64,
+    /// Checkpoints that are kept.
+    pub keep_last: usize,
+}
+
+impl Settings {
+    /// Checks every number against its range.
+    ///
+    /// # Errors
+    /// The first that is wrong, by the name of its flag.
+    pub fn check(&self) -> Result<()> {
+        let Settings { diffusion, adam, reporting, .. } = self;
+        self.network.unet()?;
+        ensure!((2..=65_536).contains(&diffusion.num_train_timesteps), "--timesteps must be from 2 to 65536");
+        let betas = 0.0 < diffusion.beta_start && diffusion.beta_start <= diffusion.beta_end;
+        ensure!(
+            betas && diffusion.beta_end < 1.0,
+            "--beta-start and --beta-end must be above 0, below 1 and in this order"
+        );
+        diffusion.schedule()?;
+        ensure!(self.steps > 0, "--steps must be at least 1");
+        ensure!((1..=65_535).contains(&self.batch), "--batch must be from 1 to 65535");
+        ensure!(adam.learning_rate > 0.0 && adam.learning_rate.is_finite(), "--lr must be a number above 0");
+        ensure!((0.0..1.0).contains(&adam.ema_decay), "--ema must be at least 0 and below 1");
+        ensure!(adam.max_norm.is_none_or(|norm| norm > 0.0), "--clip must be at least 0");
+        ensure!((1..=LOG_MOST).contains(&reporting.log_every), "--log-every must be from 1 to {LOG_MOST}");
+        ensure!(reporting.keep_last > 0, "--keep-last must be at least 1");
+        Ok(())
+    }
+}
+
+impl Network {
+    /// The same as diffusers says it.
+    ///
+    /// # Errors
+    /// If there is no such network.
+    pub fn unet(&self) -> Result<UNetConfig> {
+        let resolution = |level: usize| self.size >> level;
+        let levels = self.channels.len();
+        for &wanted in &self.attention {
+            ensure!(
+                (0..levels).any(|level| resolution(level) == wanted),
+                "--attention {wanted} is no resolution of this network, which halves {} {} times",
+                self.size,
+                levels.saturating_sub(1)
+            );
+        }
+        let attention: Vec<bool> =
+            (0..levels).map(|level| self.attention.contains(&resolution(level))).collect();
+        let config = UNetConfig {
+            layers_per_block: self.layers,
+            norm_num_groups: self.groups,
+            dropout: self.dropout,
+            ..UNetConfig::authors(self.size, &self.channels, &attention)
+        };
+        config.check().context("there is no such network")?;
+        Ok(config)
+    }
+}

@@ -1,0 +1,93 @@
+//! Sampling many images, batch by batch.
+
+use super::batch::BatchSampler;
+use super::model::Model;
+use crate::device::Device;
+use crate::diffusion::{Sampler, Trajectory};
+use crate::nn::Parameters;
+use crate::picture::Pictures;
+use anyhow::{Result, ensure};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Which images to sample, and how.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Request {
+    /// Number of the first image.
+    pub first: u32,
+    pub count: usize,
+    /// Images that are sampled at once; it changes none of them.
+    pub batch: usize,
+    /// Steps of the sampler.
+    pub steps: usize,
+    pub sampler: Sampler,
+    pub seed: u64,
+}
+
+/// How far sampling has come.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Progress {
+    /// Steps taken, of all batches.
+    pub step: u64,
+    /// Steps of all batches.
+    pub steps: u64,
+    /// Images so far, with the part of the current batch that its steps are.
+    pub images: f64,
+}
+
+impl Request {
+    /// The steps of one image.
+    ///
+    /// # Errors
+    /// If the request asks for what cannot be, by the name of its flag.
+    pub fn trajectory(&self, model: &Model) -> Result<Trajectory> {
+        let timesteps = model.diffusion.schedule()?.timesteps();
+        ensure!(
+            (1..=timesteps).contains(&self.steps),
+            "--steps {} is not from 1 to the {timesteps} timesteps of the model",
+            self.steps
+        );
+        if let Sampler::Ddim(ddim) = self.sampler {
+            ensure!((0.0..=1.0).contains(&ddim.eta), "--eta must be from 0 to 1");
+        }
+        let numbers = u64::from(u32::MAX) + 1 - u64::from(self.first);
+        ensure!(self.count as u64 <= numbers, "--first {} leaves numbers for {numbers} images", self.first);
+        Ok(self.sampler.trajectory(&model.diffusion, self.steps)?)
+    }
+}
+
+/// Samples the images that are asked for, in order. `tell` hears of every step; `take` gets every batch. Gives the
+/// number of images, which is less than was asked for if `stop` was set.
+///
+/// # Errors
+/// If the request cannot be, the device fails, or `take` does.
+pub fn sample(
+    device: &Device,
+    model: &Model,
+    request: &Request,
+    stop: &AtomicBool,
+    tell: &mut dyn FnMut(Progress),
+    take: &mut dyn FnMut(Pictures) -> Result<()>,
+) -> Result<usize> {
+    let trajectory = request.trajectory(model)?;
+    let weights = Parameters::upload(model.unet.layout().clone(), device, &model.weights)?;
+    let Request { first, count, batch, seed, .. } = *request;
+    let sampler = BatchSampler::new(device, &model.unet, &weights, &trajectory, batch, model.size, seed)?;
+    let each = sampler.steps() as u64;
+    let steps = each * count.div_ceil(batch) as u64;
+    let mut step = 0;
+    let mut done = 0;
+    while done < count {
+        let now = batch.min(count - done);
+        let before = step;
+        let images = sampler.sample(first + done as u32, now, &mut || {
+            step += 1;
+            let part = (step - before) as f64 / each as f64;
+            tell(Progress { step, steps, images: done as f64 + part * now as f64 });
+            !stop.load(Ordering::Relaxed)
+        })?;
+        let Some(images) = images else { break };
+        take(images)?;
+        done += now;
+    }
+    Ok(done)
+}

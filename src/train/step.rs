@@ -1,0 +1,142 @@
+//! One training step as a program: noise, network, loss, gradient, Adam.
+
+use crate::checkpoint::TrainingState;
+use crate::device::{self, Buffer, DType, Device};
+use crate::diffusion::{Ddim, Objective, Sampler};
+use crate::graph::{Program, Tape};
+use crate::history::History;
+use crate::nn::{DropoutKey, Parameters, UNet};
+use crate::optim::Optimizer;
+use crate::run::Settings;
+use crate::sample::BatchSampler;
+use anyhow::Result;
+use std::ops::Range;
+use std::sync::Arc;
+
+/// Steps whose losses stay readable: as many as the optimiser's norms.
+const HISTORY: usize = 1024;
+
+/// A network in training on a device. A run of the program is a step; nothing but the images comes from the host.
+pub struct TrainingStep {
+    unet: UNet,
+    program: Program,
+    /// u8 `[batch, size, size, channels]`.
+    images: Arc<Buffer>,
+    weights: Parameters,
+    optimizer: Optimizer,
+    losses: History,
+}
+
+/// What the device noted of one step.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Reading {
+    pub loss: f32,
+    /// Before clipping.
+    pub grad_norm: f32,
+    pub learning_rate: f32,
+}
+
+impl TrainingStep {
+    /// Prepares training by `settings` from initial weights, or from the state of a checkpoint.
+    ///
+    /// # Errors
+    /// If the device cannot hold it.
+    pub fn new(
+        device: &Device,
+        settings: &Settings,
+        unet: UNet,
+        state: Option<&TrainingState>,
+    ) -> Result<TrainingStep> {
+        let layout = unet.layout().clone();
+        let weights = match state {
+            None => Parameters::initialise(layout.clone(), device, settings.seed)?,
+            Some(state) => Parameters::upload(layout.clone(), device, &state.weights)?,
+        };
+        let gradients = Arc::new(device.alloc_zeroed::<f32>(layout.len())?);
+        let arena = weights.weights.clone();
+        let optimizer = Optimizer::new(device, arena, gradients.clone(), layout.len(), settings.adam)?;
+        if let Some(state) = state {
+            restore(&optimizer, state)?;
+        }
+        let losses = History::new(device, HISTORY)?;
+        let size = settings.network.size;
+        let shape = [settings.batch, size, size, unet.config().in_channels];
+        let images = Arc::new(device.alloc::<u8>(shape.iter().product())?);
+
+        let step = optimizer.state().step.clone();
+        let schedule = settings.diffusion.schedule()?;
+        let objective = Objective::new(device, &schedule, step.clone(), settings.seed, settings.flip)?;
+        let mut tape = Tape::training();
+        let batch = tape.resident(&images, 0, &shape, DType::U8);
+        let noised = objective.noised(&mut tape, &batch);
+        let dropout = DropoutKey { seed: settings.seed, step: tape.resident(&step, 0, &[1], DType::U64) };
+        let bound = weights.bind_training(&gradients);
+        let prediction = unet.forward(&mut tape, &bound, &noised.x_t, &noised.t, Some(dropout));
+        let loss = objective.loss(&mut tape, &prediction, &losses);
+        tape.backward(&prediction, &loss.gradient);
+        optimizer.record(&mut tape);
+        let program = tape.compile(device)?;
+        Ok(TrainingStep { unet, program, images, weights, optimizer, losses })
+    }
+
+    /// Queues a step on a batch of images.
+    pub fn run(&self, pixels: &[u8]) -> device::Result<()> {
+        self.images.write(0, pixels)?;
+        self.program.run()
+    }
+
+    pub fn unet(&self) -> &UNet {
+        &self.unet
+    }
+
+    /// What was noted of the steps, at most the last 1024; waits for the device.
+    pub fn readings(&self, steps: Range<u64>) -> device::Result<Vec<Reading>> {
+        let losses = self.losses.read(steps.clone())?;
+        let norms = self.optimizer.gradient_norms().read(steps.clone())?;
+        let rates = self.optimizer.learning_rates().read(steps)?;
+        let readings = losses.into_iter().zip(norms).zip(rates);
+        Ok(readings
+            .map(|((loss, grad_norm), learning_rate)| Reading { loss, grad_norm, learning_rate })
+            .collect())
+    }
+
+    /// All it takes to go on after the steps so far; waits for the device. The run's settings are the caller's to
+    /// add.
+    pub fn state(&self) -> device::Result<TrainingState> {
+        let state = self.optimizer.state();
+        let count = |buffer: &Buffer| -> device::Result<u64> { Ok(buffer.to_vec::<u64>()?[0]) };
+        Ok(TrainingState {
+            weights: self.weights.download()?,
+            first_moment: state.first_moment.to_vec()?,
+            second_moment: state.second_moment.to_vec()?,
+            ema: state.ema.to_vec()?,
+            step: count(&state.step)?,
+            skipped: count(&state.skipped)?,
+            run: serde_json::Value::Null,
+        })
+    }
+
+    /// A sampler of the averaged weights, as they are when it is run: DDIM in `steps` steps, `batch` images at once.
+    pub fn sampler(
+        &self,
+        device: &Device,
+        settings: &Settings,
+        batch: usize,
+        steps: usize,
+    ) -> Result<BatchSampler> {
+        let averaged =
+            Parameters { layout: self.unet.layout().clone(), weights: self.optimizer.state().ema.clone() };
+        let trajectory = Sampler::Ddim(Ddim::default()).trajectory(&settings.diffusion, steps)?;
+        let size = [settings.network.size; 2];
+        Ok(BatchSampler::new(device, &self.unet, &averaged, &trajectory, batch, size, settings.seed)?)
+    }
+}
+
+fn restore(optimizer: &Optimizer, state: &TrainingState) -> device::Result<()> {
+    let buffers = optimizer.state();
+    buffers.first_moment.write(0, &state.first_moment)?;
+    buffers.second_moment.write(0, &state.second_moment)?;
+    buffers.ema.write(0, &state.ema)?;
+    buffers.step.write(0, &[state.step])?;
+    buffers.skipped.write(0, &[state.skipped])
+}

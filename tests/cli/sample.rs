@@ -1,0 +1,74 @@
+use super::{device, names, succeed, trained};
+use std::fs;
+use std::path::Path;
+
+const SIDE: usize = 8;
+const IMAGE: usize = SIDE * SIDE * 3;
+
+/// Samples to an `.npz` and gives the images.
+fn sample(model: &Path, flags: &str) -> Vec<Vec<u8>> {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("samples.npz");
+    let (model, out_name) = (model.display(), out.display());
+    succeed(&format!("sample {model} --steps 4 --device {} {flags} --out {out_name}", device()));
+    let mut archive = npyz::npz::NpzArchive::open(&out).unwrap();
+    let array = archive.by_name("arr_0").unwrap().unwrap();
+    assert_eq!(array.shape()[1..], [8, 8, 3]);
+    let count = array.shape()[0] as usize;
+    let pixels = array.into_vec::<u8>().unwrap();
+    assert_eq!(pixels.len(), count * IMAGE);
+    pixels.chunks_exact(IMAGE).map(<[u8]>::to_vec).collect()
+}
+
+#[test]
+fn an_image_depends_on_the_seed_and_its_number_alone() {
+    let (_folder, run) = trained();
+    for sampler in ["--sampler ddpm", "--sampler ddim --eta 0.5"] {
+        let flags = format!("{sampler} --seed 3");
+        let all = sample(&run, &format!("{flags} -n 5 --batch 5"));
+        assert_eq!(all, sample(&run, &format!("{flags} -n 5 --batch 2")), "in batches of two");
+        assert_eq!(all[3..], sample(&run, &format!("{flags} -n 2 --first 3")), "the last two alone");
+        assert_ne!(all[0], all[1]);
+        assert_ne!(all, sample(&run, &format!("{sampler} --seed 4 -n 5")), "another seed");
+    }
+}
+
+#[test]
+fn a_run_its_checkpoint_and_a_plain_pipeline_folder_are_the_same_model() {
+    let (folder, run) = trained();
+    let checkpoint = run.join("checkpoint-6");
+    let of_run = sample(&run, "-n 2");
+    assert_eq!(of_run, sample(&checkpoint, "-n 2"));
+    let copy = folder.path().join("copy");
+    fs::create_dir(&copy).unwrap();
+    for file in
+        ["unet/config.json", "unet/diffusion_pytorch_model.safetensors", "scheduler/scheduler_config.json"]
+    {
+        // At the root, as older folders have it.
+        fs::copy(checkpoint.join(file), copy.join(Path::new(file).file_name().unwrap())).unwrap();
+    }
+    assert_eq!(of_run, sample(&copy, "-n 2"));
+}
+
+#[test]
+fn the_output_is_what_its_name_says() {
+    let (folder, run) = trained();
+    let to = |name: &str| folder.path().join(name);
+    let sample_to = |name: &str| {
+        let (run, out) = (run.display(), to(name));
+        succeed(&format!("sample {run} -n 5 --batch 2 --steps 2 --device {} -o {}", device(), out.display()))
+    };
+    sample_to("pngs");
+    assert_eq!(names(&to("pngs")), [0, 1, 2, 3, 4].map(|number| format!("{number:06}.png")));
+    let first = image::open(to("pngs/000000.png")).unwrap();
+    assert_eq!((first.width(), first.height()), (8, 8));
+
+    sample_to("grid.png");
+    let grid = image::open(to("grid.png")).unwrap().into_rgb8();
+    // 3 x 2 images, magnified 8 times, with lines of 4 pixels: image 0 begins behind the first line.
+    assert_eq!(grid.dimensions(), (3 * 68 + 4, 2 * 68 + 4));
+    assert_eq!(grid.get_pixel(4, 4), first.into_rgb8().get_pixel(0, 0));
+
+    assert!(sample_to("deep/er/samples.npz").contains("wrote 5 images"));
+    assert_eq!(names(&to("deep/er")), ["samples.npz"]);
+}

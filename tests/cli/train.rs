@@ -1,0 +1,109 @@
+use super::{device, fail, minute, names, succeed, trained};
+use std::fs;
+use std::path::Path;
+
+/// Every file of a folder by its path in it, with its bytes.
+fn files(folder: &Path) -> Vec<(String, Vec<u8>)> {
+    let mut files = vec![];
+    for name in names(folder) {
+        let path = folder.join(&name);
+        if path.is_dir() {
+            let inner = self::files(&path).into_iter();
+            files.extend(inner.map(|(file, bytes)| (format!("{name}/{file}"), bytes)));
+        } else {
+            files.push((name, fs::read(&path).unwrap()));
+        }
+    }
+    files
+}
+
+#[test]
+fn a_run_leaves_settings_log_pictures_and_a_checkpoint() {
+    let (_folder, run) = trained();
+    assert_eq!(names(&run), ["checkpoint-6", "log.jsonl", "loss.png", "run.json", "samples"]);
+    assert_eq!(names(&run.join("samples")), ["step-000006.png"]);
+    let pipeline = ["model_index.json", "scheduler", "training", "unet"];
+    assert_eq!(names(&run.join("checkpoint-6")), pipeline);
+
+    let log = fs::read_to_string(run.join("log.jsonl")).unwrap();
+    let entries: Vec<serde_json::Value> =
+        log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(entries.iter().map(|entry| entry["step"].as_u64().unwrap()).collect::<Vec<_>>(), [2, 4, 6]);
+    for entry in &entries {
+        for field in ["loss", "grad_norm", "images_per_second", "seconds"] {
+            assert!(entry[field].as_f64().unwrap() > 0.0, "{field} of {entry}");
+        }
+        assert!(entry["lr"].is_number());
+    }
+    let grid = image::open(run.join("samples/step-000006.png")).unwrap();
+    assert_eq!(grid.width(), grid.height());
+}
+
+/// The whole checkpoint, byte for byte: weights, averaged weights, moments, counters.
+#[test]
+fn a_resumed_run_is_the_uninterrupted_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let (whole, parts) = (folder.path().join("whole"), folder.path().join("parts"));
+    succeed(&format!("train {} --steps 6 --out {}", minute(), whole.display()));
+    succeed(&format!("train {} --steps 3 --out {}", minute(), parts.display()));
+    let resume = format!("train --device {} --steps 6 --resume {}", device(), parts.display());
+    succeed(&resume);
+    assert_eq!(files(&parts.join("checkpoint-6")), files(&whole.join("checkpoint-6")));
+    assert_eq!(
+        fs::read(parts.join("samples/step-000006.png")).unwrap(),
+        fs::read(whole.join("samples/step-000006.png")).unwrap()
+    );
+    assert!(fail(&resume).contains("has done its 6 steps"));
+}
+
+#[test]
+fn seeds_and_data_decide_the_weights() {
+    let folder = tempfile::tempdir().unwrap();
+    let weights = |name: &str, seed: u32| {
+        let run = folder.path().join(name);
+        succeed(&format!("train {} --steps 1 --seed {seed} --out {}", minute(), run.display()));
+        fs::read(run.join("checkpoint-1/training/state.safetensors")).unwrap()
+    };
+    let (one, same, other) = (weights("one", 1), weights("same", 1), weights("other", 2));
+    assert!(one == same && one != other);
+}
+
+#[test]
+fn old_checkpoints_go_and_samples_stay() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = folder.path().join("run");
+    let flags = minute().replace("--sample-every 0", "--sample-every 2");
+    succeed(&format!("train {flags} --steps 5 --checkpoint-every 1 --keep-last 2 --out {}", run.display()));
+    assert_eq!(names(&run)[..2], ["checkpoint-4", "checkpoint-5"]);
+    assert_eq!(names(&run.join("samples")), ["step-000002.png", "step-000004.png", "step-000005.png"]);
+}
+
+#[test]
+fn a_run_is_not_overwritten() {
+    let (_folder, run) = trained();
+    let before = files(&run);
+    let error = fail(&format!("train {} --steps 2 --out {}", minute(), run.display()));
+    assert!(error.contains("already holds a run") && error.contains("--resume"), "{error}");
+    assert!(files(&run) == before);
+}
+
+#[test]
+fn image_folders_and_cifar_train() {
+    let folder = tempfile::tempdir().unwrap();
+    let images = folder.path().join("images");
+    fs::create_dir(&images).unwrap();
+    for shade in 0..5u8 {
+        image::RgbImage::from_pixel(20, 12, image::Rgb([40 * shade; 3]))
+            .save(images.join(format!("{shade}.png")))
+            .unwrap();
+    }
+    let run = folder.path().join("folder");
+    let data = format!("--data folder:{}", images.display());
+    succeed(&format!("train {} {data} --steps 2 --out {}", minute(), run.display()));
+
+    fs::write(images.join("data_batch_1.bin"), vec![7; 3073 * 6]).unwrap();
+    let run = folder.path().join("cifar");
+    let data = format!("--data cifar10:{}", images.display());
+    let flags = minute().replace("--size 8", "--size 32").replace("--attention 4", "--attention 16");
+    succeed(&format!("train {flags} {data} --steps 1 --out {}", run.display()));
+}
