@@ -1,50 +1,311 @@
-//! The software CUDA device.
+//! The software CUDA device: runs PTX on the CPU.
+//!
+//! A module's text is parsed and typed ([`crate::ptx`]), decoded once into instructions with handlers
+//! (`lower`), and executed warp by warp, 32 lanes at a time (`exec`), by a pool of worker threads (`pool`,
+//! `block`). Memory has 64-bit device addresses with gaps between allocations (`memory`): every access is
+//! checked, and a bad one becomes a [`DeviceError::Fault`] that names kernel, line, thread and address.
+//!
+//! Results do not depend on the CPU's instruction set or on the number of threads, except for the order of
+//! atomic operations.
 
-use super::{Backend, DeviceError, Kernel, Launch, Replay, Result};
-use std::time::Duration;
+mod block;
+mod exec;
+mod fault;
+mod launch;
+mod level;
+mod lower;
+mod memory;
+mod module;
+mod pool;
 
-/// A software CUDA device.
-pub struct Soft {}
+pub use level::Level;
+
+use super::{Backend, Device, DeviceError, Kernel, Launch, ModuleSource, Replay, Result};
+use block::{Job, Scratch};
+use launch::Geometry;
+use memory::Memory;
+use module::{Module, Source};
+use pool::Pool;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::{Duration, Instant};
+
+/// Static instructions times warps below which waking the workers costs more than they save.
+const WORTH_WAKING: u64 = 20_000;
+
+/// How a software device is made.
+#[derive(Debug, Clone)]
+pub struct Options {
+    pub level: Level,
+    /// Worker threads, the launching one included.
+    pub threads: usize,
+    /// Loop instructions after which a warp is taken to hang.
+    pub budget: u64,
+}
+
+impl Default for Options {
+    /// The best level, a worker for each core, and minutes of patience.
+    fn default() -> Options {
+        let threads = std::thread::available_parallelism().map_or(1, |n| n.get());
+        Options { level: Level::detect(), threads, budget: 1 << 34 }
+    }
+}
+
+/// A software CUDA device. Clones are the same device.
+#[derive(Clone)]
+pub struct Soft(Arc<Shared>);
+
+struct Shared {
+    options: Options,
+    pool: Pool,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    memory: Memory,
+    /// Embedded modules, by their address.
+    modules: HashMap<usize, Arc<Module>>,
+    /// Of the launching thread.
+    scratch: Scratch,
+}
+
+impl Default for Soft {
+    fn default() -> Soft {
+        Soft::new()
+    }
+}
+
+impl From<Soft> for Device {
+    fn from(soft: Soft) -> Device {
+        Device(Arc::new(soft))
+    }
+}
 
 impl Soft {
+    /// The best that this machine can do.
     pub fn new() -> Soft {
-        Soft {}
+        Soft::with(Options::default())
+    }
+
+    /// A device that uses the instruction set of `level`, which must be available.
+    pub fn with_level(level: Level) -> Soft {
+        Soft::with(Options { level, ..Options::default() })
+    }
+
+    /// # Panics
+    /// If this machine does not have the level.
+    pub fn with(options: Options) -> Soft {
+        assert!(options.level <= Level::detect(), "this CPU does not have {}", options.level.name());
+        let pool = Pool::new(options.threads.max(1));
+        Soft(Arc::new(Shared { options, pool, state: Mutex::default() }))
+    }
+
+    /// Loads PTX text that was not embedded at build time, for tests and tools.
+    ///
+    /// # Errors
+    /// [`DeviceError::Module`] with the line and reason if the text is not understood.
+    pub fn load(&self, name: &str, text: &str) -> Result<Program> {
+        let module = Module::load(Source::text(name, text), &mut self.0.lock().memory, self.0.options.level)?;
+        Ok(Program { shared: self.0.clone(), module })
+    }
+}
+
+/// A module loaded by [`Soft::load`].
+pub struct Program {
+    shared: Arc<Shared>,
+    module: Module,
+}
+
+impl Program {
+    /// Runs `entry` and waits for it. `params` is the entry's parameter block: values in order, each aligned
+    /// to its size.
+    ///
+    /// # Errors
+    /// [`DeviceError::NoEntry`], [`DeviceError::BadLaunch`], or the [`DeviceError::Fault`] of the kernel.
+    pub fn launch(
+        &self,
+        entry: &str,
+        grid: [u32; 3],
+        block: [u32; 3],
+        shared_bytes: u32,
+        params: &[u8],
+    ) -> Result<()> {
+        let geometry = Geometry { grid, block, shared_bytes };
+        let code = self.module.entry(entry)?;
+        launch::check(code, &geometry)?;
+        launch::check_params(code, params)?;
+        let mut state = self.shared.lock();
+        self.shared.execute(&mut state, &self.module, entry, &geometry, params)
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        self.module.unload(&mut self.shared.lock().memory);
+    }
+}
+
+/// A launch that is checked and packed.
+struct Prepared {
+    module: Arc<Module>,
+    entry: &'static str,
+    geometry: Geometry,
+    params: Vec<u8>,
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // A panic elsewhere leaves the memory table whole.
+        self.state.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    fn module(&self, state: &mut State, source: &'static ModuleSource) -> Result<Arc<Module>> {
+        let key = std::ptr::from_ref(source) as usize;
+        if let Some(module) = state.modules.get(&key) {
+            return Ok(module.clone());
+        }
+        let module = Arc::new(Module::load(Source::embedded(source), &mut state.memory, self.options.level)?);
+        state.modules.insert(key, module.clone());
+        Ok(module)
+    }
+
+    fn prepared(&self, state: &mut State, launch: &Launch) -> Result<Prepared> {
+        let Kernel { module, entry, block, .. } = *launch.kernel;
+        let module = self.module(state, module)?;
+        let geometry = Geometry { grid: launch.grid, block, shared_bytes: launch.shared_bytes };
+        let code = module.entry(entry)?;
+        launch::check(code, &geometry)?;
+        let params = launch::pack(code, launch)?;
+        Ok(Prepared { module, entry, geometry, params })
+    }
+
+    fn execute(
+        &self,
+        state: &mut State,
+        module: &Module,
+        entry: &str,
+        geometry: &Geometry,
+        params: &[u8],
+    ) -> Result<()> {
+        let code = module.entry(entry)?;
+        let mut job = Job::new(code, state.memory.regions(), params, geometry.grid, geometry.block);
+        job.dynamic_bytes = geometry.shared_bytes;
+        job.budget = self.options.budget;
+        job.workers = self.pool.threads() as u32;
+        let size = job.blocks() * u64::from(job.warps()) * code.insts.len() as u64;
+        let wide = job.blocks() > 1 && size >= WORTH_WAKING;
+        self.pool.run(wide, &mut state.scratch, &|scratch| job.work(scratch));
+        let (block, first) = (geometry.block, |block| job.block_index(block));
+        let found = job.fault();
+        match found {
+            None => Ok(()),
+            Some((index, fault)) => {
+                Err(fault.report(code, first(index), block, |line| module.source.line(line)))
+            }
+        }
+    }
+
+    fn out_of_memory(&self, wanted: u64) -> DeviceError {
+        DeviceError::OutOfMemory { wanted, device: self.name() }
+    }
+
+    fn name(&self) -> String {
+        let threads = self.pool.threads();
+        let plural = if threads == 1 { "" } else { "s" };
+        format!("soft ({threads} thread{plural}, {})", self.options.level.name())
     }
 }
 
 impl Backend for Soft {
     fn name(&self) -> String {
-        "soft".into()
+        self.0.name()
     }
-    fn alloc(&self, _bytes: usize) -> Result<u64> {
-        Err(DeviceError::Unavailable("not built yet".into()))
+
+    fn alloc(&self, bytes: usize) -> Result<u64> {
+        let address = self.0.lock().memory.alloc(bytes as u64);
+        address.ok_or_else(|| self.0.out_of_memory(bytes as u64))
     }
-    fn free(&self, _address: u64) {}
-    fn write(&self, _address: u64, _data: &[u8]) -> Result<()> {
+
+    fn free(&self, address: u64) {
+        self.0.lock().memory.free(address);
+    }
+
+    fn write(&self, address: u64, data: &[u8]) -> Result<()> {
+        let state = self.0.lock();
+        let bytes = data.len() as u64;
+        let host = state.memory.host(address, bytes).ok_or(DeviceError::BadCopy { address, bytes })?;
+        // SAFETY: `host` has that many bytes, and the lock keeps kernels away.
+        unsafe { std::ptr::copy_nonoverlapping(data.as_ptr(), host, data.len()) };
         Ok(())
     }
-    fn read(&self, _address: u64, _data: &mut [u8]) -> Result<()> {
+
+    fn read(&self, address: u64, data: &mut [u8]) -> Result<()> {
+        let state = self.0.lock();
+        let bytes = data.len() as u64;
+        let host = state.memory.host(address, bytes).ok_or(DeviceError::BadCopy { address, bytes })?;
+        // SAFETY: as in `write`.
+        unsafe { std::ptr::copy_nonoverlapping(host, data.as_mut_ptr(), data.len()) };
         Ok(())
     }
-    fn fill(&self, _address: u64, _byte: u8, _bytes: usize) -> Result<()> {
+
+    fn fill(&self, address: u64, byte: u8, bytes: usize) -> Result<()> {
+        let state = self.0.lock();
+        let wanted = bytes as u64;
+        let host =
+            state.memory.host(address, wanted).ok_or(DeviceError::BadCopy { address, bytes: wanted })?;
+        // SAFETY: as in `write`.
+        unsafe { host.write_bytes(byte, bytes) };
         Ok(())
     }
-    fn prepare(&self, _kernel: &'static Kernel) -> Result<()> {
-        Ok(())
+
+    fn prepare(&self, kernel: &'static Kernel) -> Result<()> {
+        let mut state = self.0.lock();
+        let module = self.0.module(&mut state, kernel.module)?;
+        module.entry(kernel.entry).map(|_| ())
     }
-    fn launch(&self, _launch: &Launch) -> Result<()> {
-        Ok(())
+
+    fn launch(&self, launch: &Launch) -> Result<()> {
+        let mut state = self.0.lock();
+        let Prepared { module, entry, geometry, params } = self.0.prepared(&mut state, launch)?;
+        self.0.execute(&mut state, &module, entry, &geometry, &params)
     }
-    fn record(&self, _launches: Vec<Launch>) -> Result<Box<dyn Replay>> {
-        Err(DeviceError::Unavailable("not built yet".into()))
+
+    fn record(&self, launches: Vec<Launch>) -> Result<Box<dyn Replay>> {
+        let mut state = self.0.lock();
+        let prepared =
+            launches.iter().map(|launch| self.0.prepared(&mut state, launch)).collect::<Result<_>>()?;
+        Ok(Box::new(Recording { shared: self.0.clone(), launches: prepared }))
     }
+
+    /// Launches are done when they return.
     fn synchronize(&self) -> Result<()> {
         Ok(())
     }
-    fn time(&self, _work: &mut dyn FnMut() -> Result<()>) -> Result<Duration> {
-        Ok(Duration::ZERO)
+
+    fn time(&self, work: &mut dyn FnMut() -> Result<()>) -> Result<Duration> {
+        let start = Instant::now();
+        work()?;
+        Ok(start.elapsed())
     }
+
     fn multiprocessors(&self) -> u32 {
-        1
+        self.0.pool.threads() as u32
+    }
+}
+
+/// Launches that are checked and packed once.
+struct Recording {
+    shared: Arc<Shared>,
+    launches: Vec<Prepared>,
+}
+
+impl Replay for Recording {
+    fn run(&self) -> Result<()> {
+        let mut state = self.shared.lock();
+        for Prepared { module, entry, geometry, params } in &self.launches {
+            self.shared.execute(&mut state, module, entry, geometry, params)?;
+        }
+        Ok(())
     }
 }

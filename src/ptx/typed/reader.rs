@@ -74,10 +74,6 @@ impl<'a, 's> Reader<'a, 's> {
         }
     }
 
-    pub fn has_type(&self) -> bool {
-        self.modifiers.iter().any(|m| Type::parse(m).is_some())
-    }
-
     /// Takes every modifier for which `ignored` says so.
     pub fn ignore(&mut self, ignored: impl Fn(&str) -> bool) {
         self.modifiers.retain(|m| !ignored(m));

@@ -1,0 +1,387 @@
+//! Runs the blocks of a launch: warps in turn, barriers, and the shared memory of each block.
+
+use super::exec::warp::{BarrierRequest, BarrierVotes, BlockView, Site};
+use super::exec::{Stop, Warp};
+use super::fault::{Cause, Fault};
+use super::lower::{Code, Constant};
+use super::memory::{POISON, Region};
+use crate::ptx::typed::Special;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Instant;
+
+/// Instructions of loops that a warp may run before the next one's turn.
+const SLICE: i64 = 1 << 16;
+const LANES: u32 = 32;
+
+/// One launch, as all workers see it.
+pub struct Job<'a> {
+    pub code: &'a Code,
+    pub regions: &'a [Region],
+    pub params: &'a [u8],
+    pub grid: [u32; 3],
+    pub block: [u32; 3],
+    /// Dynamic shared memory.
+    pub dynamic_bytes: u32,
+    /// Loop instructions that a warp may execute in all.
+    pub budget: u64,
+    pub workers: u32,
+    pub started: Instant,
+    next: AtomicU64,
+    /// No block from here on needs to run: one before it has failed.
+    limit: AtomicU64,
+    fault: Mutex<Option<(u64, Fault)>>,
+}
+
+// SAFETY: the regions are those of the device, which is locked while the job runs.
+unsafe impl Sync for Job<'_> {}
+
+/// A worker's memory, used again from launch to launch.
+#[derive(Default)]
+pub struct Scratch {
+    registers: Vec<Line>,
+    preds: Vec<u32>,
+    sites: Vec<Site>,
+    shared: Vec<Line>,
+    local: Vec<Line>,
+}
+
+// SAFETY: the pointers in `sites` are forgotten at the start of every launch.
+unsafe impl Send for Scratch {}
+
+/// A cache line.
+#[derive(Clone, Copy)]
+#[repr(C, align(128))]
+struct Line([u32; 32]);
+
+const LINE: Line = Line([u32::MAX; 32]);
+
+fn lines(bytes: usize) -> usize {
+    bytes.div_ceil(size_of::<Line>())
+}
+
+impl<'a> Job<'a> {
+    pub fn new(
+        code: &'a Code,
+        regions: &'a [Region],
+        params: &'a [u8],
+        grid: [u32; 3],
+        block: [u32; 3],
+    ) -> Self {
+        let blocks = grid.iter().map(|n| u64::from(*n)).product();
+        Job {
+            code,
+            regions,
+            params,
+            grid,
+            block,
+            dynamic_bytes: 0,
+            budget: u64::MAX,
+            workers: 1,
+            started: Instant::now(),
+            next: AtomicU64::new(0),
+            limit: AtomicU64::new(blocks),
+            fault: Mutex::new(None),
+        }
+    }
+
+    /// Number of blocks.
+    pub fn blocks(&self) -> u64 {
+        self.grid.iter().map(|n| u64::from(*n)).product()
+    }
+
+    fn threads(&self) -> u32 {
+        self.block.iter().product()
+    }
+
+    /// Warps of a block.
+    pub fn warps(&self) -> u32 {
+        self.threads().div_ceil(LANES)
+    }
+
+    /// x, y and z of a block.
+    pub fn block_index(&self, block: u64) -> [u32; 3] {
+        let (x, y) = (u64::from(self.grid[0]), u64::from(self.grid[1]));
+        [block % x, block / x % y, block / x / y].map(|n| n as u32)
+    }
+
+    /// The fault of the first block that failed.
+    pub fn fault(&self) -> Option<(u64, Fault)> {
+        self.fault.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).clone()
+    }
+
+    /// Runs blocks until none is left. Several workers do this at the same time.
+    pub fn work(&self, scratch: &mut Scratch) {
+        let warps = self.warps() as usize;
+        // An odd number of lines between the warps' files keeps their slots out of the same cache sets.
+        let stride = self.code.slots | 1;
+        let pred_stride = self.code.preds;
+        let shared_len = self.code.shared_bytes + self.dynamic_bytes;
+        let local_bytes = self.code.local_bytes as usize * self.threads().next_multiple_of(LANES) as usize;
+        scratch.registers.resize(stride * warps, LINE);
+        scratch.preds.resize(pred_stride * warps, 0);
+        scratch.shared.resize(lines(shared_len as usize), LINE);
+        scratch.local.resize(lines(local_bytes), LINE);
+        scratch.sites.clear();
+        scratch.sites.resize(self.code.accesses.len(), Site::EMPTY);
+        let view = BlockView {
+            code: self.code,
+            regions: self.regions,
+            params: self.params,
+            shared: scratch.shared.as_mut_ptr().cast(),
+            shared_len,
+            local: scratch.local.as_mut_ptr().cast(),
+            started: self.started,
+        };
+        let (regs, preds) = (scratch.registers.as_mut_ptr(), scratch.preds.as_mut_ptr());
+        let mut all: Vec<Warp> = (0..warps)
+            .map(|index| {
+                let regs = regs.wrapping_add(stride * index).cast();
+                let preds = preds.wrapping_add(pred_stride * index);
+                Warp::new(&view, index as u32, regs, preds, scratch.sites.as_mut_ptr())
+            })
+            .collect();
+        for warp in &mut all {
+            self.fill_constants(warp);
+        }
+        loop {
+            let block = self.next.fetch_add(1, Relaxed);
+            if block >= self.limit.load(Relaxed) {
+                break;
+            }
+            // SAFETY: the scratch memory has that many bytes.
+            unsafe {
+                view.shared.write_bytes(POISON, shared_len as usize);
+                view.local.write_bytes(POISON, local_bytes);
+            }
+            if let Err(fault) = self.run_block(&mut all, block) {
+                self.record(block, fault);
+            }
+        }
+    }
+
+    fn record(&self, block: u64, fault: Fault) {
+        self.limit.fetch_min(block, Relaxed);
+        let mut first = self.fault.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        if first.as_ref().is_none_or(|(earlier, _)| block < *earlier) {
+            *first = Some((block, fault));
+        }
+    }
+
+    fn run_block(&self, warps: &mut [Warp], block: u64) -> Result<(), Fault> {
+        let index = self.block_index(block);
+        for warp in warps.iter_mut() {
+            let threads = self.threads() - LANES * warp.index;
+            warp.restart(if threads >= LANES { !0 } else { (1 << threads) - 1 });
+            self.fill_block_constants(warp, index);
+        }
+        let mut turn = Turn::new(warps.len());
+        while turn.running != 0 {
+            let ready = turn.ready;
+            if ready == 0 {
+                let waiting = &warps[turn.running.trailing_zeros() as usize];
+                let pc = waiting.pc.saturating_sub(1);
+                return Err(Fault { pc, warp: waiting.index, lane: None, cause: Cause::Deadlock });
+            }
+            for index in (0..warps.len()).filter(|index| ready >> index & 1 != 0) {
+                let mut again = true;
+                while again {
+                    // SAFETY: the warp was made for this code and this worker's memory.
+                    let stop = unsafe { warps[index].run(SLICE) };
+                    again = self.stopped(stop, index, warps, &mut turn)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Deals with a warp that stopped; whether it goes on at once.
+    fn stopped(&self, stop: Stop, index: usize, warps: &mut [Warp], turn: &mut Turn) -> Result<bool, Fault> {
+        match stop {
+            Stop::Fault => {
+                let fault = warps[index].fault.take();
+                Err(fault.unwrap_or(Fault { pc: 0, warp: index as u32, lane: None, cause: Cause::Trap }))
+            }
+            Stop::Yield => {
+                turn.spent[index] += (SLICE - warps[index].fuel).max(1) as u64;
+                if turn.spent[index] > self.budget {
+                    let cause = Cause::Budget { instructions: self.budget };
+                    return Err(Fault { pc: warps[index].pc, warp: index as u32, lane: None, cause });
+                }
+                Ok(false)
+            }
+            Stop::Exit => {
+                turn.running &= !(1 << index);
+                turn.ready &= !(1 << index);
+                turn.release_all(warps);
+                Ok(false)
+            }
+            Stop::Barrier => {
+                let request = warps[index].barrier;
+                if let Err(message) = turn.arrive(index, request) {
+                    let pc = warps[index].pc - 1;
+                    let cause = Cause::Barrier(message);
+                    return Err(Fault { pc, warp: index as u32, lane: None, cause });
+                }
+                turn.release(request.id as usize, warps);
+                Ok(request.arrive_only)
+            }
+        }
+    }
+
+    /// Fills the slots that are the same for all blocks.
+    fn fill_constants(&self, warp: &mut Warp) {
+        // SAFETY: there is a predicate 0, and constants have slots in the register file.
+        unsafe { *warp.preds = !0 };
+        for (slot, constant) in &self.code.constants {
+            match *constant {
+                Constant::Bits32(bits) => fill(warp, *slot, false, |_| u64::from(bits)),
+                Constant::Bits64(bits) => fill(warp, *slot, true, |_| bits),
+                Constant::Param { offset, bytes, signed, wide } => {
+                    let value = param(self.params, offset, bytes, signed);
+                    fill(warp, *slot, wide, |_| value);
+                }
+                Constant::Special { register: Special::Ctaid(_), .. } => {}
+                Constant::Special { register, wide } => {
+                    let first = warp.index * LANES;
+                    fill(warp, *slot, wide, |lane| u64::from(self.special(register, first + lane, lane)));
+                }
+            }
+        }
+    }
+
+    fn fill_block_constants(&self, warp: &mut Warp, index: [u32; 3]) {
+        for (slot, constant) in &self.code.constants {
+            if let Constant::Special { register: Special::Ctaid(axis), wide } = *constant {
+                fill(warp, *slot, wide, |_| u64::from(index[axis as usize]));
+            }
+        }
+    }
+
+    /// A special register of one thread, where it does not depend on the block.
+    fn special(&self, register: Special, thread: u32, lane: u32) -> u32 {
+        let [x, y, _] = self.block;
+        let below = (1u32 << lane) - 1;
+        match register {
+            Special::Tid(0) => thread % x,
+            Special::Tid(1) => thread / x % y,
+            Special::Tid(_) => thread / x / y,
+            Special::Ntid(axis) => self.block[axis as usize],
+            Special::Nctaid(axis) => self.grid[axis as usize],
+            Special::LaneId => lane,
+            Special::WarpId => thread / LANES,
+            Special::WarpCount => self.warps(),
+            Special::SmCount => self.workers,
+            Special::LaneMaskEq => 1 << lane,
+            Special::LaneMaskLt => below,
+            Special::LaneMaskLe => below | 1 << lane,
+            Special::LaneMaskGt => !(below | 1 << lane),
+            Special::LaneMaskGe => !below,
+            Special::DynamicSharedBytes => self.dynamic_bytes,
+            Special::TotalSharedBytes => self.code.shared_bytes + self.dynamic_bytes,
+            _ => 0,
+        }
+    }
+}
+
+/// The parameter's value, extended to 64 bits. A sink is a parameter past the end and reads 0.
+fn param(params: &[u8], offset: u32, bytes: u32, signed: bool) -> u64 {
+    let start = offset as usize;
+    let mut value = [0u8; 8];
+    if let Some(from) = params.get(start..start.saturating_add(bytes as usize)) {
+        value[..from.len()].copy_from_slice(from);
+    }
+    let value = u64::from_le_bytes(value);
+    match (signed, bytes) {
+        (true, 1) => value as i8 as i64 as u64,
+        (true, 2) => value as i16 as i64 as u64,
+        (true, 4) => value as i32 as i64 as u64,
+        _ => value,
+    }
+}
+
+fn fill(warp: &mut Warp, slot: u16, wide: bool, value: impl Fn(u32) -> u64) {
+    for lane in 0..LANES {
+        let value = value(lane);
+        // SAFETY: constants have slots in the register file.
+        unsafe {
+            match wide {
+                true => *warp.slot::<u64>(slot).add(lane as usize) = value,
+                false => *warp.slot::<u32>(slot).add(lane as usize) = value as u32,
+            }
+        }
+    }
+}
+
+/// A barrier that warps have come to.
+#[derive(Clone, Copy, Default)]
+struct Barrier {
+    /// Threads that have arrived, whole warps.
+    arrived: u32,
+    /// Threads that must arrive; 0 means all that have not exited.
+    expected: u32,
+    waiting: u32,
+    count: u32,
+    dissent: bool,
+    any: bool,
+}
+
+/// Which warps of a block can run.
+struct Turn {
+    /// Have not exited.
+    running: u32,
+    ready: u32,
+    barriers: [Barrier; 16],
+    spent: Vec<u64>,
+}
+
+impl Turn {
+    fn new(warps: usize) -> Turn {
+        let all = if warps >= 32 { !0 } else { (1 << warps) - 1 };
+        Turn { running: all, ready: all, barriers: [Barrier::default(); 16], spent: vec![0; warps] }
+    }
+
+    fn arrive(&mut self, index: usize, request: BarrierRequest) -> Result<(), String> {
+        let barrier = &mut self.barriers[request.id as usize];
+        if barrier.arrived != 0 && barrier.expected != request.threads {
+            let (id, first, second) = (request.id, barrier.expected, request.threads);
+            return Err(format!(
+                "barrier {id} is used for {first} and for {second} threads at the same time"
+            ));
+        }
+        barrier.expected = request.threads;
+        barrier.arrived += LANES;
+        barrier.count += request.votes.count_ones();
+        barrier.dissent |= request.votes != request.voters;
+        barrier.any |= request.votes != 0;
+        if !request.arrive_only {
+            barrier.waiting |= 1 << index;
+            self.ready &= !(1 << index);
+        }
+        Ok(())
+    }
+
+    /// Lets the warps of a complete barrier go.
+    fn release(&mut self, id: usize, warps: &mut [Warp]) {
+        let barrier = self.barriers[id];
+        let expected = match barrier.expected {
+            0 => self.running.count_ones() * LANES,
+            threads => threads,
+        };
+        if barrier.arrived == 0 || barrier.arrived < expected {
+            return;
+        }
+        let votes = BarrierVotes { count: barrier.count, all: !barrier.dissent, any: barrier.any };
+        for index in (0..warps.len()).filter(|index| barrier.waiting >> index & 1 != 0) {
+            warps[index].votes = votes;
+        }
+        self.ready |= barrier.waiting;
+        self.barriers[id] = Barrier::default();
+    }
+
+    fn release_all(&mut self, warps: &mut [Warp]) {
+        for id in 0..self.barriers.len() {
+            self.release(id, warps);
+        }
+    }
+}

@@ -1,0 +1,326 @@
+//! Handlers for moves and memory.
+
+use super::constants::Constant;
+use super::emit::{Emitter, Operands, Result};
+use crate::device::soft::exec::access::{self, Access, Arithmetic, Place};
+use crate::device::soft::exec::{atomic, copy, matrix, memory, moves};
+use crate::device::soft::memory::{LOCAL_WINDOW, PARAM_WINDOW, SHARED_WINDOW};
+use crate::ptx::ast::Type;
+use crate::ptx::typed::{
+    self, AddressSpace, AtomicOp, CopyTail, Instruction, IntBinary, Op, Operand, Symbol,
+};
+
+fn is_signed(ty: Type) -> bool {
+    matches!(ty, Type::S8 | Type::S16 | Type::S32 | Type::S64)
+}
+
+impl Emitter<'_> {
+    pub(super) fn data(&mut self, instruction: &Instruction) -> Result<()> {
+        match &instruction.op {
+            Op::Mov => self.mov(instruction),
+            Op::MovPred => {
+                let (a, d) = (self.pred_source(instruction, 0)?, self.pred_destination(instruction, 0));
+                self.emit(moves::copy_pred, Operands { d, a, ..Operands::default() });
+                Ok(())
+            }
+            Op::Pack => self.pack(instruction),
+            Op::Unpack => self.unpack(instruction),
+            Op::Load(access) => self.load(instruction, access),
+            Op::Store(access) => self.store(instruction, access),
+            Op::Atomic { space, op, ty, offset } => self.atomic(instruction, *space, *op, *ty, *offset),
+            Op::ConvertAddress { space, to_space } => self.convert_address(instruction, *space, *to_space),
+            Op::CopyAsync { bytes, shared_offset, global_offset, tail } => {
+                self.copy_async(instruction, *bytes, *shared_offset, *global_offset, *tail)
+            }
+            Op::LoadMatrix { transposed, offset } => self.load_matrix(instruction, *transposed, *offset),
+            Op::MoveMatrix => self.lanewise(instruction, matrix::move_matrix, &[Type::B32]),
+            _ => self.fail("the software device does not know this instruction"),
+        }
+    }
+
+    fn mov(&mut self, instruction: &Instruction) -> Result<()> {
+        let bytes = self.destination_bytes(instruction, 0);
+        let d = self.destination(instruction, 0)?;
+        if let Some(imm) = Self::is_clock(instruction.src[0]) {
+            if (imm == 2) != (bytes == 8) {
+                return self.fail("the clock has another width");
+            }
+            self.emit(moves::clock, Operands { d, imm, ..Operands::default() });
+            return Ok(());
+        }
+        let a = self.source(instruction, 0, if bytes == 8 { Type::B64 } else { Type::B32 })?;
+        self.copy(bytes, d, a);
+        Ok(())
+    }
+
+    fn pack(&mut self, instruction: &Instruction) -> Result<()> {
+        let wide = self.destination_bytes(instruction, 0) == 8;
+        match (wide, instruction.src.len()) {
+            (true, 2) => self.lanewise(instruction, moves::join64(self.level), &[Type::B32; 2]),
+            (false, 2) => self.lanewise(instruction, moves::join32(self.level), &[Type::B16; 2]),
+            _ => self.scalar(instruction, &[Type::B16; 4], |parts| {
+                parts.iter().rev().fold(0, |bits, part| bits << 16 | (part & 0xFFFF))
+            }),
+        }
+    }
+
+    fn unpack(&mut self, instruction: &Instruction) -> Result<()> {
+        let parts = instruction.dst.len();
+        let part_bytes = instruction.dst.iter().find_map(|operand| match operand {
+            Operand::Reg(reg) => Some(self.bytes_of(*reg)),
+            _ => None,
+        });
+        let Some(part_bytes) = part_bytes else { return Ok(()) };
+        let wide = part_bytes * parts as u32 == 8;
+        let a = self.source(instruction, 0, if wide { Type::B64 } else { Type::B32 })?;
+        for (part, operand) in instruction.dst.iter().enumerate() {
+            if *operand == Operand::Sink {
+                continue;
+            }
+            let run = match (wide, part_bytes) {
+                (true, 4) => moves::part64(part, self.level),
+                (true, _) => moves::part16_of_64(part, self.level),
+                (false, _) => moves::part32(part, self.level),
+            };
+            let d = self.destination(instruction, part)?;
+            self.emit(run, Operands { d, a, ..Operands::default() });
+        }
+        Ok(())
+    }
+
+    /// The address operand: 32 bits wide for shared memory unless it is a wide register.
+    fn address(&mut self, operand: Operand, space: AddressSpace) -> Result<Place> {
+        let natural = if space == AddressSpace::Shared { Type::B32 } else { Type::B64 };
+        Ok(Place { slot: self.slot(operand, natural)?, wide: self.is_wide(operand, natural) })
+    }
+
+    /// An immediate offset that the fast paths can add.
+    fn short(&self, offset: i64) -> Result<i32> {
+        match i32::try_from(offset) {
+            Ok(offset) => Ok(offset),
+            Err(_) => self.fail("the address offset does not fit in 32 bits"),
+        }
+    }
+
+    fn load(&mut self, instruction: &Instruction, access: &typed::Access) -> Result<()> {
+        if access.space == AddressSpace::Param
+            && let Operand::Address { symbol: Symbol::Param(index), offset } = instruction.src[0]
+        {
+            return self.load_param(instruction, access, index, offset);
+        }
+        let (bytes, signed) = (access.ty.bytes(), is_signed(access.ty));
+        let mut elements = Vec::new();
+        let mut natural = true;
+        for index in 0..instruction.dst.len() {
+            let width = self.destination_bytes(instruction, index);
+            natural &= (width == 8) == (bytes == 8) && (bytes >= 4 || !signed || width == 4);
+            elements.push(Place { slot: self.destination(instruction, index)?, wide: width == 8 });
+        }
+        let address = self.address(instruction.src[0], access.space)?;
+        let shape = self.shape(access, address);
+        let vector_of_sinks = bytes == 8 && instruction.dst[0] == Operand::Sink;
+        let fast = shape.filter(|_| natural && !vector_of_sinks).and_then(|s| memory::load(s, self.level));
+        let d = elements[0].slot;
+        let space = access.space;
+        let site = self.access(Access {
+            space,
+            bytes,
+            signed,
+            store: false,
+            address,
+            offset: access.offset,
+            elements,
+            atomic: None,
+        })?;
+        let imm = self.short(access.offset)?;
+        let run = fast.unwrap_or(access::access);
+        self.emit(run, Operands { d, a: address.slot, site, imm, ..Operands::default() });
+        Ok(())
+    }
+
+    /// What a fast path needs to know, if the address is of the kind that it reads.
+    fn shape(&self, access: &typed::Access, address: Place) -> Option<memory::Shape> {
+        let shared = access.space == AddressSpace::Shared;
+        let known = match access.space {
+            AddressSpace::Shared => !address.wide,
+            AddressSpace::Global | AddressSpace::Const | AddressSpace::Generic => address.wide,
+            _ => false,
+        };
+        let (bytes, signed) = (access.ty.bytes(), is_signed(access.ty));
+        known.then_some(memory::Shape { bytes, signed, count: access.count as usize, shared })
+    }
+
+    /// Parameters are constants.
+    fn load_param(
+        &mut self,
+        instruction: &Instruction,
+        access: &typed::Access,
+        index: u32,
+        offset: i64,
+    ) -> Result<()> {
+        let param = &self.entry.params[index as usize];
+        let bytes = access.ty.bytes();
+        let all = i64::from(bytes * access.count);
+        if offset < 0 || offset + all > i64::from(param.bytes) || offset % all != 0 {
+            let message = format!("reads {all} bytes at offset {offset} of parameter {}", param.name);
+            return self.fail(message);
+        }
+        let start = param.offset + offset as u32;
+        for element in 0..instruction.dst.len() {
+            let width = self.destination_bytes(instruction, element);
+            let constant = Constant::Param {
+                offset: start + bytes * element as u32,
+                bytes,
+                signed: is_signed(access.ty),
+                wide: width == 8,
+            };
+            let (a, d) = (self.constant(constant)?, self.destination(instruction, element)?);
+            self.copy(width, d, a);
+        }
+        Ok(())
+    }
+
+    fn store(&mut self, instruction: &Instruction, access: &typed::Access) -> Result<()> {
+        let bytes = access.ty.bytes();
+        let mut elements = Vec::new();
+        let mut natural = true;
+        for operand in &instruction.src[1..] {
+            let wide = self.is_wide(*operand, access.ty);
+            natural &= wide == (bytes == 8);
+            elements.push(Place { slot: self.slot(*operand, access.ty)?, wide });
+        }
+        let address = self.address(instruction.src[0], access.space)?;
+        let shape = self.shape(access, address);
+        let fast = shape.filter(|_| natural).and_then(|s| memory::store(s, self.level));
+        let b = elements[0].slot;
+        let site = self.access(Access {
+            space: access.space,
+            bytes,
+            signed: false,
+            store: true,
+            address,
+            offset: access.offset,
+            elements,
+            atomic: None,
+        })?;
+        let imm = self.short(access.offset)?;
+        let run = fast.unwrap_or(access::access);
+        self.emit(run, Operands { a: address.slot, b, site, imm, ..Operands::default() });
+        Ok(())
+    }
+
+    fn atomic(
+        &mut self,
+        instruction: &Instruction,
+        space: AddressSpace,
+        op: AtomicOp,
+        ty: Type,
+        offset: i64,
+    ) -> Result<()> {
+        let arithmetic = match ty {
+            Type::F32 | Type::F64 => Arithmetic::Float,
+            ty if is_signed(ty) => Arithmetic::Signed,
+            _ => Arithmetic::Unsigned,
+        };
+        let wide = ty.bytes() == 8;
+        let mut elements = Vec::new();
+        for operand in &instruction.src[1..] {
+            elements.push(Place { slot: self.slot(*operand, ty)?, wide });
+        }
+        if !instruction.dst.is_empty() {
+            elements.push(Place { slot: self.destination(instruction, 0)?, wide });
+        }
+        let address = self.address(instruction.src[0], space)?;
+        let site = self.access(Access {
+            space,
+            bytes: ty.bytes(),
+            signed: false,
+            store: true,
+            address,
+            offset,
+            elements,
+            atomic: Some((op, arithmetic)),
+        })?;
+        self.emit(atomic::atomic, Operands { site, ..Operands::default() });
+        Ok(())
+    }
+
+    fn convert_address(
+        &mut self,
+        instruction: &Instruction,
+        space: AddressSpace,
+        to_space: bool,
+    ) -> Result<()> {
+        let window = match space {
+            AddressSpace::Shared => SHARED_WINDOW,
+            AddressSpace::Local => LOCAL_WINDOW,
+            AddressSpace::Param => PARAM_WINDOW,
+            _ => 0,
+        };
+        let (a, d) = (self.source(instruction, 0, Type::B64)?, self.destination(instruction, 0)?);
+        if window == 0 {
+            self.copy(8, d, a);
+            return Ok(());
+        }
+        let op = if to_space { IntBinary::Sub } else { IntBinary::Add };
+        let b = self.literal(window, true)?;
+        let run = crate::device::soft::exec::integer::binary(
+            op,
+            typed::Int { bits: 64, signed: false },
+            self.level,
+        );
+        self.emit(run, Operands { d, a, b, ..Operands::default() });
+        Ok(())
+    }
+
+    fn copy_async(
+        &mut self,
+        instruction: &Instruction,
+        bytes: u32,
+        shared_offset: i64,
+        global_offset: i64,
+        tail: CopyTail,
+    ) -> Result<()> {
+        let address = self.address(instruction.src[0], AddressSpace::Shared)?;
+        let global = self.address(instruction.src[1], AddressSpace::Global)?;
+        let (d, c) = match tail {
+            CopyTail::None => (copy::WHOLE, 0),
+            CopyTail::SourceBytes => (copy::SOURCE_BYTES, self.source(instruction, 2, Type::U32)?),
+            CopyTail::Ignore => (copy::IGNORE, self.pred_source(instruction, 2)?),
+        };
+        let site = self.access(Access {
+            space: AddressSpace::Shared,
+            bytes,
+            signed: false,
+            store: true,
+            address,
+            offset: shared_offset,
+            elements: vec![global],
+            atomic: None,
+        })?;
+        let imm = self.short(global_offset)?;
+        self.emit(copy::copy_async, Operands { d, c, site, imm, ..Operands::default() });
+        Ok(())
+    }
+
+    fn load_matrix(&mut self, instruction: &Instruction, transposed: bool, offset: i64) -> Result<()> {
+        let mut elements = Vec::new();
+        for index in 0..instruction.dst.len() {
+            elements.push(Place { slot: self.destination(instruction, index)?, wide: false });
+        }
+        let address = self.address(instruction.src[0], AddressSpace::Shared)?;
+        let site = self.access(Access {
+            space: AddressSpace::Shared,
+            bytes: 16,
+            signed: false,
+            store: false,
+            address,
+            offset,
+            elements,
+            atomic: None,
+        })?;
+        let imm = i32::from(transposed);
+        self.emit(matrix::load_matrix, Operands { site, imm, ..Operands::default() });
+        Ok(())
+    }
+}

@@ -1,0 +1,381 @@
+//! Writes decoded instructions: operands to slots, labels to branch targets.
+
+use super::allocate::{Allocation, allocate};
+use super::constants::{Constant, Constants, Layout};
+use super::{Code, LowerError};
+use crate::device::soft::exec::access::Access;
+use crate::device::soft::exec::scalar::{self, Scalar};
+use crate::device::soft::exec::{Handler, Inst, NEGATED, SINK_PREDICATE, TRUE, control, moves};
+use crate::device::soft::level::Level;
+use crate::ptx::ast::Type;
+use crate::ptx::typed::{Entry, Instruction, Label, Module, Op, Operand, Reg, Special};
+
+pub(super) type Result<T> = std::result::Result<T, LowerError>;
+
+/// The operands of an instruction that is written; what is not named is 0.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Operands {
+    pub d: u16,
+    pub a: u16,
+    pub b: u16,
+    pub c: u16,
+    pub site: u16,
+    pub imm: i32,
+}
+
+/// The state of lowering one entry.
+pub(super) struct Emitter<'a> {
+    pub entry: &'a Entry,
+    pub level: Level,
+    pub layout: Layout<'a>,
+    allocation: Allocation,
+    constants: Constants,
+    insts: Vec<Inst>,
+    lines: Vec<u32>,
+    accesses: Vec<Access>,
+    lists: Vec<u16>,
+    scalars: Vec<Scalar>,
+    branches: Vec<Label>,
+    /// The instruction that is lowered.
+    guard: u16,
+    line: u32,
+}
+
+pub(super) fn lower(entry: &Entry, module: &Module, addresses: &[u64], level: Level) -> Result<Code> {
+    let Some(allocation) = allocate(entry, SINK_PREDICATE + 1).filter(|a| a.preds < NEGATED as usize) else {
+        return Err(LowerError { line: entry.line, message: "too many registers".to_string() });
+    };
+    let constants = Constants::new(allocation.slots);
+    let mut emitter = Emitter {
+        entry,
+        level,
+        layout: Layout::new(entry, module, addresses),
+        allocation,
+        constants,
+        insts: Vec::new(),
+        lines: Vec::new(),
+        accesses: Vec::new(),
+        lists: Vec::new(),
+        scalars: Vec::new(),
+        branches: Vec::new(),
+        guard: TRUE,
+        line: entry.line,
+    };
+    let starts = emitter.body()?;
+    emitter.finish(&starts)
+}
+
+impl<'a> Emitter<'a> {
+    /// Emits all instructions; the result says where each typed one begins.
+    fn body(&mut self) -> Result<Vec<u32>> {
+        let mut targeted = vec![false; self.entry.code.len() + 1];
+        for instruction in &self.entry.code {
+            for label in labels(&instruction.op) {
+                targeted[self.entry.labels[label.0 as usize]] = true;
+            }
+        }
+        let mut starts = Vec::with_capacity(targeted.len());
+        let entry = self.entry;
+        for (instruction, target) in entry.code.iter().zip(&targeted) {
+            starts.push(self.insts.len() as u32);
+            self.line = instruction.line;
+            if *target {
+                self.guard = TRUE;
+                self.emit(control::label, Operands::default());
+            }
+            self.guard = match instruction.guard {
+                Some((reg, negated)) => self.pred_of(reg) | if negated { NEGATED } else { 0 },
+                None => TRUE,
+            };
+            self.instruction(instruction)?;
+        }
+        starts.push(self.insts.len() as u32);
+        self.guard = TRUE;
+        if targeted[entry.code.len()] {
+            self.emit(control::label, Operands::default());
+        }
+        self.emit(control::exit, Operands::default());
+        Ok(starts)
+    }
+
+    fn instruction(&mut self, instruction: &Instruction) -> Result<()> {
+        match &instruction.op {
+            Op::Nop => Ok(()),
+            Op::Exit => self.plain(control::exit),
+            Op::Trap => self.plain(control::trap),
+            Op::Sleep => self.plain(control::sleep),
+            Op::Branch { target } => {
+                // The target is a label until `finish` knows where it is.
+                self.emit(control::branch_forward, Operands { imm: target.0 as i32, ..Operands::default() });
+                Ok(())
+            }
+            Op::BranchIndexed { targets } => {
+                let a = self.source(instruction, 0, Type::U32)?;
+                let operands = Operands {
+                    d: targets.len() as u16,
+                    a,
+                    imm: self.branches.len() as i32,
+                    ..Operands::default()
+                };
+                self.branches.extend(targets);
+                self.emit(control::branch_indexed, operands);
+                Ok(())
+            }
+            Op::Mov
+            | Op::MovPred
+            | Op::Pack
+            | Op::Unpack
+            | Op::Load(_)
+            | Op::Store(_)
+            | Op::Atomic { .. }
+            | Op::ConvertAddress { .. }
+            | Op::CopyAsync { .. }
+            | Op::LoadMatrix { .. }
+            | Op::MoveMatrix => self.data(instruction),
+            Op::Mma(_)
+            | Op::Shuffle(_)
+            | Op::Vote(_)
+            | Op::Match { .. }
+            | Op::Reduce(..)
+            | Op::Elect
+            | Op::ActiveMask
+            | Op::WarpBarrier
+            | Op::Barrier
+            | Op::BarrierArrive
+            | Op::BarrierReduce(_) => self.warp_operation(instruction),
+            _ => self.arithmetic(instruction),
+        }
+    }
+
+    fn plain(&mut self, run: Handler) -> Result<()> {
+        self.emit(run, Operands::default());
+        Ok(())
+    }
+
+    fn finish(mut self, starts: &[u32]) -> Result<Code> {
+        let place = |label: Label| starts[self.entry.labels[label.0 as usize]];
+        let branches: Vec<u32> = self.branches.iter().map(|label| place(*label)).collect();
+        let forward: Handler = control::branch_forward;
+        for (at, inst) in self.insts.iter_mut().enumerate() {
+            if std::ptr::fn_addr_eq(inst.run, forward) {
+                let target = place(Label(inst.imm as u32));
+                inst.imm = target as i32;
+                if target as usize <= at {
+                    inst.run = control::branch_backward;
+                }
+            }
+        }
+        let (shared_bytes, local_bytes) = self.layout.sizes()?;
+        let (slots, constants) = self.constants.finish();
+        Ok(Code {
+            name: self.entry.name.clone(),
+            insts: self.insts,
+            lines: self.lines,
+            accesses: self.accesses,
+            lists: self.lists,
+            scalars: self.scalars,
+            branches,
+            slots,
+            preds: self.allocation.preds,
+            constants,
+            shared_bytes,
+            local_bytes,
+            params: self.entry.params.clone(),
+            param_bytes: self.entry.param_bytes,
+            required_block: self.entry.required_block,
+            max_threads: self.entry.max_threads,
+        })
+    }
+
+    // ---- writing
+
+    pub fn emit(&mut self, run: Handler, operands: Operands) {
+        let Operands { d, a, b, c, site, imm } = operands;
+        self.insts.push(Inst { run, d, a, b, c, guard: self.guard, site, imm });
+        self.lines.push(self.line);
+    }
+
+    pub fn fail<T>(&self, message: impl Into<String>) -> Result<T> {
+        Err(LowerError { line: self.line, message: message.into() })
+    }
+
+    /// The handler, or the error that the device has none.
+    pub fn known(&self, handler: Option<Handler>) -> Result<Handler> {
+        match handler {
+            Some(handler) => Ok(handler),
+            None => self.fail("the software device does not know this instruction for these types"),
+        }
+    }
+
+    /// `d = run(a)`, `d = run(a, b)` or `d = run(a, b, c)` with sources of the given types.
+    pub fn lanewise(&mut self, instruction: &Instruction, run: Handler, types: &[Type]) -> Result<()> {
+        let mut slots = [0; 3];
+        for (index, ty) in types.iter().enumerate() {
+            slots[index] = self.source(instruction, index, *ty)?;
+        }
+        let d = self.destination(instruction, 0)?;
+        self.emit(run, Operands { d, a: slots[0], b: slots[1], c: slots[2], ..Operands::default() });
+        Ok(())
+    }
+
+    /// A function that is called lane by lane, for what has no vector code.
+    pub fn scalar(
+        &mut self,
+        instruction: &Instruction,
+        types: &[Type],
+        run: impl Fn([u64; 4]) -> u64 + Send + Sync + 'static,
+    ) -> Result<()> {
+        let mut src = Vec::new();
+        for (index, ty) in types.iter().enumerate() {
+            src.push((self.source(instruction, index, *ty)?, self.is_wide(instruction.src[index], *ty)));
+        }
+        let wide = self.destination_bytes(instruction, 0) == 8;
+        let dst = (self.destination(instruction, 0)?, wide);
+        let imm = self.scalars.len() as i32;
+        self.scalars.push(Scalar { run: Box::new(run), src, dst });
+        self.emit(scalar::call, Operands { imm, ..Operands::default() });
+        Ok(())
+    }
+
+    /// The index of a new access.
+    pub fn access(&mut self, access: Access) -> Result<u16> {
+        let Ok(site) = u16::try_from(self.accesses.len()) else {
+            return self.fail("too many memory accesses");
+        };
+        self.accesses.push(access);
+        Ok(site)
+    }
+
+    /// The place of a new list of slots.
+    pub fn list(&mut self, slots: &[u16]) -> i32 {
+        let start = self.lists.len() as i32;
+        self.lists.extend(slots);
+        start
+    }
+
+    // ---- operands
+
+    pub fn bytes_of(&self, reg: Reg) -> u32 {
+        self.entry.registers[reg.0 as usize].ty.bytes()
+    }
+
+    pub fn pred_of(&self, reg: Reg) -> u16 {
+        self.allocation.place[reg.0 as usize]
+    }
+
+    fn checked(&self, slot: Option<u16>) -> Result<u16> {
+        match slot {
+            Some(slot) => Ok(slot),
+            None => self.fail("too many registers and constants"),
+        }
+    }
+
+    pub fn constant(&mut self, constant: Constant) -> Result<u16> {
+        let slot = self.constants.slot(constant);
+        self.checked(slot)
+    }
+
+    /// A literal of 32 or 64 bits.
+    pub fn literal(&mut self, bits: u64, wide: bool) -> Result<u16> {
+        self.constant(if wide { Constant::Bits64(bits) } else { Constant::Bits32(bits as u32) })
+    }
+
+    /// Whether an operand lies in two slots: a register by its own width, all else by the type.
+    pub fn is_wide(&self, operand: Operand, ty: Type) -> bool {
+        match operand {
+            Operand::Reg(reg) => self.bytes_of(reg) == 8,
+            _ => ty.bytes() == 8,
+        }
+    }
+
+    /// The slot of source `index`; constants are as wide as `ty`.
+    pub fn source(&mut self, instruction: &Instruction, index: usize, ty: Type) -> Result<u16> {
+        let operand = instruction.src[index];
+        self.slot(operand, ty)
+    }
+
+    pub fn slot(&mut self, operand: Operand, ty: Type) -> Result<u16> {
+        let wide = ty.bytes() == 8;
+        match operand {
+            Operand::Reg(reg) => Ok(self.allocation.place[reg.0 as usize]),
+            Operand::Bits(bits) => self.literal(bits, wide),
+            Operand::Address { symbol, offset } => {
+                let address = self.layout.address(symbol).wrapping_add_signed(offset);
+                self.literal(address, wide)
+            }
+            Operand::Special(register) => self.special(register, wide),
+            Operand::Not(_) | Operand::Sink => self.fail("an operand has a form that is not possible here"),
+        }
+    }
+
+    /// Clocks are read by an instruction of their own; all other special registers are constants.
+    fn special(&mut self, register: Special, wide: bool) -> Result<u16> {
+        match register {
+            Special::Clock | Special::ClockHigh | Special::Clock64 | Special::GlobalTimer => {
+                self.fail("clocks can only be read with mov")
+            }
+            _ => self.constant(Constant::Special { register, wide }),
+        }
+    }
+
+    pub fn is_clock(operand: Operand) -> Option<i32> {
+        match operand {
+            Operand::Special(Special::Clock) => Some(0),
+            Operand::Special(Special::ClockHigh) => Some(1),
+            Operand::Special(Special::Clock64 | Special::GlobalTimer) => Some(2),
+            _ => None,
+        }
+    }
+
+    /// A predicate source, with [`NEGATED`] for `!p`.
+    pub fn pred_source(&self, instruction: &Instruction, index: usize) -> Result<u16> {
+        match instruction.src[index] {
+            Operand::Reg(reg) => Ok(self.pred_of(reg)),
+            Operand::Not(reg) => Ok(self.pred_of(reg) | NEGATED),
+            Operand::Bits(0) => Ok(TRUE | NEGATED),
+            Operand::Bits(_) => Ok(TRUE),
+            _ => self.fail("the operand is not a predicate"),
+        }
+    }
+
+    pub fn destination(&mut self, instruction: &Instruction, index: usize) -> Result<u16> {
+        match instruction.dst[index] {
+            Operand::Reg(reg) => Ok(self.allocation.place[reg.0 as usize]),
+            _ => self.sink(),
+        }
+    }
+
+    /// A slot pair that nobody reads.
+    pub fn sink(&mut self) -> Result<u16> {
+        let slot = self.constants.sink();
+        self.checked(slot)
+    }
+
+    pub fn pred_destination(&self, instruction: &Instruction, index: usize) -> u16 {
+        match instruction.dst.get(index) {
+            Some(Operand::Reg(reg)) => self.pred_of(*reg),
+            _ => SINK_PREDICATE,
+        }
+    }
+
+    /// Bytes of a destination register; a sink has 4.
+    pub fn destination_bytes(&self, instruction: &Instruction, index: usize) -> u32 {
+        match instruction.dst[index] {
+            Operand::Reg(reg) => self.bytes_of(reg),
+            _ => 4,
+        }
+    }
+
+    /// A copy of registers' bits, used by several moves.
+    pub fn copy(&mut self, bytes: u32, d: u16, a: u16) {
+        self.emit(moves::copy(bytes, self.level), Operands { d, a, ..Operands::default() });
+    }
+}
+
+fn labels(op: &Op) -> &[Label] {
+    match op {
+        Op::Branch { target } => std::slice::from_ref(target),
+        Op::BranchIndexed { targets } => targets,
+        _ => &[],
+    }
+}

@@ -1,0 +1,69 @@
+//! From typed instructions to decoded ones: slots for registers, constants and parameters, and a handler
+//! for every instruction.
+
+mod allocate;
+mod arithmetic;
+mod constants;
+mod data;
+mod emit;
+mod liveness;
+mod warps;
+
+pub use constants::Constant;
+
+use super::exec::Inst;
+use super::exec::access::Access;
+use super::exec::scalar::Scalar;
+use super::level::Level;
+use crate::ptx::typed::{Entry, Module, Param};
+
+/// One entry, ready to run.
+pub struct Code {
+    pub name: String,
+    pub insts: Vec<Inst>,
+    /// The line of each instruction in the module's text.
+    lines: Vec<u32>,
+    pub accesses: Vec<Access>,
+    /// Slots of instructions with many operands.
+    pub lists: Vec<u16>,
+    pub scalars: Vec<Scalar>,
+    /// Targets of indexed branches.
+    pub branches: Vec<u32>,
+    /// Slots of a warp's register file, constants included.
+    pub slots: usize,
+    pub preds: usize,
+    /// Slots that are filled before the code runs.
+    pub constants: Vec<(u16, Constant)>,
+    /// Static shared memory, up to where the dynamic part begins.
+    pub shared_bytes: u32,
+    /// Local memory of a thread.
+    pub local_bytes: u32,
+    pub params: Vec<Param>,
+    pub param_bytes: u32,
+    pub required_block: Option<[u32; 3]>,
+    pub max_threads: Option<u64>,
+}
+
+// SAFETY: the code is read-only once it is made.
+unsafe impl Sync for Code {}
+// SAFETY: as above.
+unsafe impl Send for Code {}
+
+impl Code {
+    /// The source line of an instruction.
+    pub fn line(&self, pc: u32) -> u32 {
+        self.lines[pc as usize]
+    }
+}
+
+/// An instruction that the device cannot run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LowerError {
+    pub line: u32,
+    pub message: String,
+}
+
+/// Decodes an entry for a level. `addresses` are those of the module's global and constant variables.
+pub fn lower(entry: &Entry, module: &Module, addresses: &[u64], level: Level) -> Result<Code, LowerError> {
+    emit::lower(entry, module, addresses, level)
+}

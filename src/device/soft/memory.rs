@@ -1,0 +1,113 @@
+//! Device memory: 64-bit addresses, allocations with guard gaps, and the windows of the other state spaces.
+
+use std::alloc::{Layout, alloc, dealloc};
+
+/// Generic addresses of shared memory begin here.
+pub const SHARED_WINDOW: u64 = 0x0700_0000_0000_0000;
+/// Generic addresses of local memory begin here.
+pub const LOCAL_WINDOW: u64 = 0x0600_0000_0000_0000;
+/// Generic addresses of kernel parameters begin here.
+pub const PARAM_WINDOW: u64 = 0x0500_0000_0000_0000;
+/// The low bits of an address in a window.
+pub const WINDOW_OFFSET: u64 = 0x00FF_FFFF_FFFF_FFFF;
+
+/// Address of the first allocation, high enough that 32-bit and small integers are no addresses.
+const FIRST: u64 = 0x7000_0000_0000;
+/// Alignment of allocations, as CUDA promises it.
+const ALIGN: u64 = 256;
+/// Bytes behind every allocation that belong to none.
+const GUARD: u64 = 4096;
+/// Fresh memory: NaN as f32, bf16 and f16, and no sensible number as an integer.
+pub const POISON: u8 = 0xFF;
+
+/// One allocation.
+#[derive(Debug, Clone, Copy)]
+pub struct Region {
+    pub lo: u64,
+    pub len: u64,
+    pub host: *mut u8,
+    pub read_only: bool,
+}
+
+/// All allocations, by address. Addresses are handed out in order and never again, so what is freed stays
+/// invalid, and a program that allocates in the same order gets the same addresses.
+#[derive(Default)]
+pub struct Memory {
+    regions: Vec<Region>,
+    next: u64,
+}
+
+// SAFETY: the host pointers are owned by the table; access to them is ordered by the device's lock and by
+// the kernels themselves.
+unsafe impl Send for Memory {}
+
+fn layout(len: u64) -> Option<Layout> {
+    let bytes = usize::try_from(len.max(1)).ok()?;
+    Layout::from_size_align(bytes, ALIGN as usize).ok()
+}
+
+impl Memory {
+    /// Address of `len` fresh bytes; `None` if the host has no memory left.
+    pub fn alloc(&mut self, len: u64) -> Option<u64> {
+        let layout = layout(len)?;
+        // SAFETY: the layout is not empty.
+        let host = unsafe { alloc(layout) };
+        if host.is_null() {
+            return None;
+        }
+        // SAFETY: the allocation has that many bytes.
+        unsafe { host.write_bytes(POISON, layout.size()) };
+        let lo = self.next.max(FIRST);
+        self.next = (lo + len + GUARD).next_multiple_of(ALIGN);
+        self.regions.push(Region { lo, len, host, read_only: false });
+        Some(lo)
+    }
+
+    /// Frees the allocation that begins at `address`, if there is one.
+    pub fn free(&mut self, address: u64) {
+        if let Ok(index) = self.regions.binary_search_by_key(&address, |region| region.lo) {
+            let region = self.regions.remove(index);
+            if let Some(layout) = layout(region.len) {
+                // SAFETY: `alloc` made it with the same layout, and nothing refers to it any more.
+                unsafe { dealloc(region.host, layout) };
+            }
+        }
+    }
+
+    /// Forbids kernels to write the allocation at `address`.
+    pub fn protect(&mut self, address: u64) {
+        if let Some(region) = self.regions.iter_mut().find(|region| region.lo == address) {
+            region.read_only = true;
+        }
+    }
+
+    pub fn regions(&self) -> &[Region] {
+        &self.regions
+    }
+
+    /// The host's pointer to `bytes` bytes at `address`, if they lie in one allocation.
+    pub fn host(&self, address: u64, bytes: u64) -> Option<*mut u8> {
+        if bytes == 0 {
+            return Some(std::ptr::NonNull::dangling().as_ptr());
+        }
+        let region = find(&self.regions, address, bytes)?;
+        // SAFETY: the offset is inside the allocation.
+        Some(unsafe { region.host.add((address - region.lo) as usize) })
+    }
+}
+
+impl Drop for Memory {
+    fn drop(&mut self) {
+        while let Some(region) = self.regions.last() {
+            self.free(region.lo);
+        }
+    }
+}
+
+/// The allocation in which all of `[address, address + bytes)` lies.
+pub fn find(regions: &[Region], address: u64, bytes: u64) -> Option<&Region> {
+    let after = regions.partition_point(|region| region.lo <= address);
+    let region = &regions[after.checked_sub(1)?];
+    let inside = region.len >= bytes && address - region.lo <= region.len - bytes;
+    inside.then_some(region)
+}
