@@ -66,7 +66,7 @@ fn record(
     geometry: &Geometry,
 ) -> Result<(Program, f64), Box<dyn Error>> {
     let mut tape = Tape::training();
-    let mut parameter = |shape: &[usize], tape: &mut Tape| -> Result<Tensor, Box<dyn Error>> {
+    let parameter = |shape: &[usize], tape: &mut Tape| -> Result<Tensor, Box<dyn Error>> {
         let len = shape.iter().product();
         let values: Vec<f32> = (0..len).map(|i: usize| (i % 251) as f32 / 251.0 - 0.5).collect();
         let (weights, gradients) = (Arc::new(device.upload(&values)?), Arc::new(device.alloc::<f32>(len)?));

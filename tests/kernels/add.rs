@@ -30,7 +30,7 @@ fn gradients_accumulate() {
     let (x, dy) = (random.normals(1026), random.normals(1026));
     let mut recording = Recording::training();
     let leaf = recording.parameter(&[1026], &x);
-    let zero = recording.input(&[1026], &[0.0; 1026]);
+    let zero = recording.input(&[1026], &[0.0f32; 1026]);
     let middle = add(&mut recording.tape, &leaf, &zero);
     let y = add(&mut recording.tape, &middle, &middle);
     recording.backward(&y, &dy);

@@ -66,7 +66,7 @@ fn on_top_of_earlier_ones() {
             let earlier = random.normals(len);
             let mut recording = Recording::training();
             let leaf = recording.input(&shape, &data.inputs[0]);
-            let zero = recording.input(&shape, &vec![0.0; len]);
+            let zero = recording.input(&shape, &vec![0.0f32; len]);
             let x = add(&mut recording.tape, &leaf, &zero);
             let weight = recording.parameter(&case.weight(), &data.weight);
             let so_far = recording.input(&shape, &earlier);
@@ -117,7 +117,7 @@ fn of_nothing() {
     let mut recording = Recording::training();
     let x = recording.input(&case.input(0), &data.inputs[0]);
     let weight = recording.input(&case.weight(), &data.weight);
-    let bias = recording.input(&[4], &[0.0; 4]);
+    let bias = recording.input(&[4], &[0.0f32; 4]);
     let epilogue = Epilogue { bias: Some(&bias), ..Epilogue::default() };
     let y = conv(&mut recording.tape, &[&x], &weight, epilogue, &case.geometry);
     recording.backward(&y, &data.dy);
