@@ -1,11 +1,12 @@
 //! A network on the device, and its runs.
 
-use crate::common::device::{device, poisoned};
+use crate::common::device::device;
 use crate::common::goldens::{Array, Goldens};
 use ddpm_ptx::checkpoint::pipeline;
-use ddpm_ptx::device::DType;
+use ddpm_ptx::device::{Buffer, DType};
 use ddpm_ptx::graph::{Program, Tape, Tensor};
-use ddpm_ptx::nn::{DropoutKey, Parameters, UNet, UNetConfig};
+use ddpm_ptx::nn::{DropoutKey, Entry, Parameters, UNet, UNetConfig};
+use std::convert::Infallible;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -18,7 +19,7 @@ pub struct Network {
 pub struct TrainingPass {
     program: Program,
     prediction: Tensor,
-    gradients: Arc<ddpm_ptx::device::Buffer>,
+    pub gradients: Arc<Buffer>,
 }
 
 impl Network {
@@ -37,8 +38,7 @@ impl Network {
     pub fn golden_with(name: &str, config: UNetConfig) -> Network {
         let file = Goldens::open(&format!("{name}/unet/diffusion_pytorch_model"));
         let unet = UNet::new(config).unwrap();
-        let weights =
-            unet.layout().pack(|entry| Ok::<_, std::convert::Infallible>(file.array(&entry.name).f32()));
+        let weights = unet.layout().pack(|entry| Ok::<_, Infallible>(file.array(&entry.name).f32()));
         Network::new(unet, &weights.unwrap())
     }
 
@@ -73,7 +73,7 @@ impl Network {
     pub fn training_pass(&self, x: &Array, t: &[u32], dy: &[f32], dropout: Option<u64>) -> TrainingPass {
         let mut tape = Tape::training();
         let (x, t) = inputs(&mut tape, x, t);
-        let gradients = Arc::new(poisoned(self.unet.layout().len()));
+        let gradients = Arc::new(device().upload(&self.nothing_written()).unwrap());
         let dropout = dropout.map(|seed| {
             let step = Arc::new(device().upload(&[3u64]).unwrap());
             DropoutKey { seed, step: tape.resident(&step, 0, &[1], DType::U64) }
@@ -87,6 +87,12 @@ impl Network {
         let program = tape.compile(&device()).unwrap();
         program.poison().unwrap();
         TrainingPass { program, prediction, gradients }
+    }
+
+    /// An arena of NaN, but for the padding, which is zero.
+    fn nothing_written(&self) -> Vec<f32> {
+        let nan = |entry: &Entry| Ok::<_, Infallible>(vec![f32::NAN; entry.slot.len()]);
+        self.unet.layout().pack(nan).unwrap()
     }
 }
 
