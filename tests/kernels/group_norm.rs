@@ -14,9 +14,9 @@ const SEED: u64 = 0x5EED_0123_4567_89AB;
 const STREAM: u32 = 0x107;
 const STEP: u64 = 41;
 
-/// No value goes through more additions on its way to a sum over a group of the shapes here: up to 32 pixels in a
+/// No value goes through more additions on its way to a sum over a group of the shapes here: up to 53 pixels in a
 /// thread, 8 levels of rows, up to 20 parts of a group.
-const DEPTH: usize = 60;
+const DEPTH: usize = 80;
 
 #[derive(Debug, Clone, Copy)]
 struct Case {
