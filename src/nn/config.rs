@@ -51,9 +51,7 @@ pub struct UNetConfig {
     pub up_attention: Vec<bool>,
     /// Residual blocks of a level on the way down; the way up has one more.
     pub layers_per_block: usize,
-    /// Whether there is a residual block, attention, residual block between the ways.
-    pub mid_block: bool,
-    /// Whether the middle has its attention.
+    /// Whether the two residual blocks of the middle have attention between them.
     pub add_attention: bool,
     /// Channels of an attention head; `None` is one head of all channels.
     pub attention_head_dim: Option<usize>,
@@ -80,7 +78,6 @@ impl Default for UNetConfig {
             down_attention: vec![false, true, true, true],
             up_attention: vec![true, true, true, false],
             layers_per_block: 2,
-            mid_block: true,
             add_attention: true,
             attention_head_dim: Some(8),
             norm_num_groups: 32,
@@ -215,7 +212,7 @@ impl UNetConfig {
         let up = self.up_attention.iter().rev();
         let flags = self.down_attention.iter().zip(up).map(|(down, up)| *down || *up);
         let levels = self.block_out_channels.iter().zip(flags).filter(|(_, attention)| *attention);
-        let middle = self.block_out_channels.last().filter(|_| self.mid_block && self.add_attention);
+        let middle = self.block_out_channels.last().filter(|_| self.add_attention);
         levels.map(|(channels, _)| *channels).chain(middle.copied()).collect()
     }
 

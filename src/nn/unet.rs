@@ -20,7 +20,7 @@ pub struct UNet {
     time_embedding: TimeEmbedding,
     /// Full resolution first.
     down: Vec<Level>,
-    mid: Option<Middle>,
+    mid: Middle,
     /// Lowest resolution first.
     up: Vec<Level>,
     conv_norm_out: GroupNorm,
@@ -62,7 +62,7 @@ impl UNet {
         let time_embedding = TimeEmbedding::new(&mut layout, &config);
         let mut skips = vec![first];
         let down = way_down(&mut layout, &config, &mut skips);
-        let mid = config.mid_block.then(|| Middle::new(&mut layout, &config));
+        let mid = Middle::new(&mut layout, &config);
         let up = way_up(&mut layout, &config, &mut skips);
         let conv_norm_out = GroupNorm::new(&mut layout, "conv_norm_out", first, groups, eps);
         let ends = [first, config.out_channels];
@@ -128,9 +128,7 @@ impl UNet {
         for level in &self.down {
             h = level.forward_down(pass, h, &time, &mut skips);
         }
-        if let Some(mid) = &self.mid {
-            h = mid.forward(pass, &h, &time);
-        }
+        h = self.mid.forward(pass, &h, &time);
         for level in &self.up {
             h = level.forward_up(pass, h, &time, &mut skips);
         }

@@ -56,7 +56,6 @@ fn what_is_written_reads_back() {
         sample_size: Some([24, 8]),
         in_channels: 1,
         out_channels: 6,
-        mid_block: false,
         add_attention: false,
         freq_shift: 0.5,
         time_embedding_dim: Some(20),
@@ -123,7 +122,7 @@ fn refuses_by_name_and_value() {
         (with("downsample_padding", json!(2)), "downsample_padding 2 is not supported; only 0 or 1 is"),
         (
             with("mid_block_type", json!("UNetMidBlock2DCrossAttn")),
-            "mid_block_type \"UNetMidBlock2DCrossAttn\" is not supported; only \"UNetMidBlock2D\" or null is",
+            "mid_block_type \"UNetMidBlock2DCrossAttn\" is not supported; only \"UNetMidBlock2D\" is",
         ),
         (
             with("down_block_types", json!(["DownBlock2D", "SkipDownBlock2D"])),

@@ -15,6 +15,12 @@ pub struct Network {
     pub parameters: Parameters,
 }
 
+/// A recorded forward pass.
+pub struct ForwardPass {
+    program: Program,
+    prediction: Tensor,
+}
+
 /// A recorded training pass, which goes backward from a given gradient of the prediction.
 pub struct TrainingPass {
     program: Program,
@@ -59,14 +65,19 @@ impl Network {
     }
 
     pub fn predict(&self, x: &Array, t: &[u32]) -> Vec<f32> {
+        self.forward_pass(x, t, None).run()
+    }
+
+    /// Records forward, with dropout if there is a seed.
+    pub fn forward_pass(&self, x: &Array, t: &[u32], dropout: Option<u64>) -> ForwardPass {
         let mut tape = Tape::inference();
         let (x, t) = inputs(&mut tape, x, t);
-        let y = self.unet.forward(&mut tape, &self.parameters.bind(), &x, &t, None);
-        tape.keep(&y);
+        let dropout = dropout.map(|seed| dropout_key(&mut tape, seed));
+        let prediction = self.unet.forward(&mut tape, &self.parameters.bind(), &x, &t, dropout);
+        tape.keep(&prediction);
         let program = tape.compile(&device()).unwrap();
         program.poison().unwrap();
-        program.run().unwrap();
-        program.read(&y).unwrap()
+        ForwardPass { program, prediction }
     }
 
     /// Records forward and backward, with dropout if there is a seed. All gradients begin as NaN.
@@ -74,10 +85,7 @@ impl Network {
         let mut tape = Tape::training();
         let (x, t) = inputs(&mut tape, x, t);
         let gradients = Arc::new(device().upload(&self.nothing_written()).unwrap());
-        let dropout = dropout.map(|seed| {
-            let step = Arc::new(device().upload(&[3u64]).unwrap());
-            DropoutKey { seed, step: tape.resident(&step, 0, &[1], DType::U64) }
-        });
+        let dropout = dropout.map(|seed| dropout_key(&mut tape, seed));
         let weights = self.parameters.bind_training(&gradients);
         let prediction = self.unet.forward(&mut tape, &weights, &x, &t, dropout);
         tape.keep(&prediction);
@@ -96,6 +104,13 @@ impl Network {
     }
 }
 
+impl ForwardPass {
+    pub fn run(&self) -> Vec<f32> {
+        self.program.run().unwrap();
+        self.program.read(&self.prediction).unwrap()
+    }
+}
+
 impl TrainingPass {
     /// The prediction, and the arena of gradients.
     pub fn run(&self) -> (Vec<f32>, Vec<f32>) {
@@ -108,4 +123,10 @@ fn inputs(tape: &mut Tape, x: &Array, t: &[u32]) -> (Tensor, Tensor) {
     let data = Arc::new(device().upload(&x.f32()).unwrap());
     let times = Arc::new(device().upload(t).unwrap());
     (tape.resident(&data, 0, &x.shape, DType::F32), tape.resident(&times, 0, &[t.len()], DType::U32))
+}
+
+/// The key of a training step.
+fn dropout_key(tape: &mut Tape, seed: u64) -> DropoutKey {
+    let step = Arc::new(device().upload(&[3u64]).unwrap());
+    DropoutKey { seed, step: tape.resident(&step, 0, &[1], DType::U64) }
 }

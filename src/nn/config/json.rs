@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 pub const DIFFUSERS_VERSION: &str = "0.42.1";
 
 /// Fields with one supported value; the first is the default and what is written.
-fn fixed_fields() -> [(&'static str, Vec<Value>); 12] {
+fn fixed_fields() -> [(&'static str, Vec<Value>); 13] {
     [
         ("_class_name", vec![json!("UNet2DModel")]),
         ("act_fn", vec![json!("silu"), json!("swish")]),
@@ -19,6 +19,7 @@ fn fixed_fields() -> [(&'static str, Vec<Value>); 12] {
         ("center_input_sample", vec![json!(false)]),
         ("class_embed_type", vec![Value::Null]),
         ("downsample_type", vec![json!("conv")]),
+        ("mid_block_type", vec![json!("UNetMidBlock2D")]),
         ("mid_block_scale_factor", vec![json!(1), json!(1.0)]),
         ("num_class_embeds", vec![Value::Null]),
         // Read by learned time embeddings only, which are refused.
@@ -35,7 +36,6 @@ const OF_THE_AVERAGE: [&str; 7] =
 
 const DOWN: [&str; 2] = ["DownBlock2D", "AttnDownBlock2D"];
 const UP: [&str; 2] = ["UpBlock2D", "AttnUpBlock2D"];
-const MID: &str = "UNetMidBlock2D";
 
 impl UNetConfig {
     /// Reads the text of a `config.json`.
@@ -61,7 +61,6 @@ impl UNetConfig {
             down_attention: fields.attention("down_block_types", DOWN, default.down_attention)?,
             up_attention: fields.attention("up_block_types", UP, default.up_attention)?,
             layers_per_block: fields.take("layers_per_block", "a number", default.layers_per_block)?,
-            mid_block: fields.mid_block()?,
             add_attention: fields.take("add_attention", "true or false", default.add_attention)?,
             attention_head_dim: fields.take(
                 "attention_head_dim",
@@ -105,7 +104,6 @@ impl UNetConfig {
             "freq_shift": whole_if_whole(self.freq_shift),
             "in_channels": self.in_channels,
             "layers_per_block": self.layers_per_block,
-            "mid_block_type": self.mid_block.then_some(MID),
             "norm_eps": self.norm_eps,
             "norm_num_groups": self.norm_num_groups,
             "out_channels": self.out_channels,
@@ -188,18 +186,6 @@ impl Fields {
             })
         };
         types.iter().map(flag).collect()
-    }
-
-    fn mid_block(&mut self) -> Result<bool, ConfigError> {
-        let Some(value) = self.0.remove("mid_block_type") else { return Ok(true) };
-        if value.is_null() || value == json!(MID) {
-            return Ok(!value.is_null());
-        }
-        Err(ConfigError::Unsupported {
-            field: "mid_block_type".into(),
-            value: value.to_string(),
-            supported: format!("{MID:?} or null"),
-        })
     }
 
     fn downsample_padding(&mut self) -> Result<DownsamplePadding, ConfigError> {
