@@ -1,4 +1,13 @@
 //! The software CUDA device: what each instruction computes, control flow, memory and its faults, launches.
 
 mod arithmetic;
+mod barriers;
+mod divergence;
+mod faults;
 mod harness;
+mod launches;
+mod levels;
+mod matrices;
+mod memory;
+mod refusals;
+mod warp;
