@@ -1,4 +1,7 @@
 //! Slots for registers: a linear scan over their intervals.
+//!
+//! Registers of 32 and of 64 bits never share a slot. In a pair of slots a lane has other bytes than in a
+//! single one, so the write of one lane would hit another lane's register where the two have diverged.
 
 use super::liveness::{Interval, intervals};
 use crate::ptx::typed::Entry;
@@ -14,45 +17,47 @@ pub struct Allocation {
 /// The places of one kind that are taken, until when.
 #[derive(Default)]
 struct Places {
-    taken_until: Vec<Option<u32>>,
+    taken_until: Vec<u32>,
 }
 
 impl Places {
-    /// The lowest `width` neighbours that are free from `interval.first` on.
-    fn take(&mut self, interval: Interval, width: usize) -> usize {
-        let free = |until: &Option<u32>| until.is_none_or(|last| last < interval.first);
-        let mut start = 0;
-        let found = loop {
-            let end = (start + width).min(self.taken_until.len());
-            match self.taken_until[start..end].iter().rposition(|until| !free(until)) {
-                Some(blocked) => start += blocked + 1,
-                None => break start,
+    /// The lowest place that is free from `interval.first` on.
+    fn take(&mut self, interval: Interval) -> usize {
+        match self.taken_until.iter().position(|last| *last < interval.first) {
+            Some(free) => {
+                self.taken_until[free] = interval.last;
+                free
             }
-        };
-        if self.taken_until.len() < found + width {
-            self.taken_until.resize(found + width, None);
+            None => {
+                self.taken_until.push(interval.last);
+                self.taken_until.len() - 1
+            }
         }
-        self.taken_until[found..found + width].fill(Some(interval.last));
-        found
     }
 }
 
 /// Gives every register that is used a slot (two for 64 bits) or a predicate; `None` if there are too many.
 pub fn allocate(entry: &Entry, first_pred: u16) -> Option<Allocation> {
     let intervals = intervals(entry);
-    let mut order: Vec<usize> = (0..intervals.len()).filter(|reg| intervals[*reg].is_some()).collect();
-    order.sort_by_key(|reg| intervals[*reg].map(|interval| (interval.first, interval.last)));
-    let (mut slots, mut preds) = (Places::default(), Places::default());
+    let mut order: Vec<(Interval, usize)> =
+        intervals.iter().enumerate().filter_map(|(reg, interval)| Some(((*interval)?, reg))).collect();
+    order.sort_by_key(|(interval, reg)| (interval.first, interval.last, *reg));
+    let (mut narrow, mut wide, mut preds) = (Places::default(), Places::default(), Places::default());
     let mut place = vec![0; intervals.len()];
-    for reg in order {
-        let interval = intervals[reg]?;
-        let found = match entry.registers[reg].ty.bytes() {
-            0 => preds.take(interval, 1) + first_pred as usize,
-            8 => slots.take(interval, 2),
-            _ => slots.take(interval, 1),
+    let bytes = |reg: usize| entry.registers[reg].ty.bytes();
+    for (interval, reg) in order {
+        place[reg] = match bytes(reg) {
+            0 => preds.take(interval) + first_pred as usize,
+            8 => wide.take(interval),
+            _ => narrow.take(interval),
         };
-        place[reg] = u16::try_from(found).ok()?;
     }
-    let preds = preds.taken_until.len() + first_pred as usize;
-    Some(Allocation { place, slots: slots.taken_until.len(), preds })
+    // Pairs stand behind the single slots.
+    let single = narrow.taken_until.len();
+    for (reg, place) in place.iter_mut().enumerate().filter(|(reg, _)| bytes(*reg) == 8) {
+        *place = if intervals[reg].is_some() { single + 2 * *place } else { 0 };
+    }
+    let place = place.into_iter().map(u16::try_from).collect::<Result<_, _>>().ok()?;
+    let slots = single + 2 * wide.taken_until.len();
+    Some(Allocation { place, slots, preds: preds.taken_until.len() + first_pred as usize })
 }
