@@ -5,8 +5,8 @@ use crate::graph::{Tape, Tensor};
 use std::ops::Range;
 use std::sync::Arc;
 
-/// A ring of f32 in device memory: the number of step s is at s modulo its length. Reading it waits for the device,
-/// so it is read once in many steps.
+/// A ring of f32 in device memory: the number of step s is at s modulo its length. Reading it waits for the
+/// device, so it is read once in many steps.
 #[derive(Clone)]
 pub struct History {
     buffer: Arc<Buffer>,

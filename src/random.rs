@@ -2,8 +2,8 @@
 //!
 //! Every random number is a pure function of (seed, stream, sample, step, element), by the counter-based
 //! generator Philox4x32-10 (Salmon, Moraes, Dror, Shaw, "Parallel random numbers: as easy as 1, 2, 3", 2011).
-//! Kernels use the same words through `kernels/prelude/philox.ptx`, so image 17 is the same image in any batch,
-//! on any device and after any resume. The convention:
+//! Kernels use the same words through `kernels/prelude/philox.ptx`, so image 17 is the same image in any
+//! batch, on any device and after any resume. The convention:
 //!
 //! | word      | meaning                                                                                 |
 //! |-----------|-----------------------------------------------------------------------------------------|
@@ -13,8 +13,8 @@
 //! | counter 2 | sample: place in the training batch, or number of the image that is sampled              |
 //! | counter 3 | [`Stream`]: what the number is for                                                       |
 //!
-//! Elements `4 quad .. 4 quad + 4` take the four output words in order: a uniform takes one word, normals take
-//! words by pairs ([`normal_pair`]).
+//! Elements `4 quad .. 4 quad + 4` take the four output words in order: a uniform takes one word, normals
+//! take words by pairs ([`normal_pair`]).
 
 /// What a random number is for: counter word 3.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -109,8 +109,9 @@ pub fn below(word: u32, bound: u32) -> u32 {
 /// Two independent standard normals from two words, by Box and Muller:
 /// `r = sqrt(-2 ln u)`, `(r cos a, r sin a)` with `u` in (0, 1] and the angle `a` in [-pi, pi].
 ///
-/// `u` and `a` have the very bits that kernels use; from there kernels compute in f32 with approximate lg2, sqrt,
-/// sin and cos, which moves a normal by at most about 5e-6 (6e-4 where r is almost 0), and this function in f64.
+/// `u` and `a` have the very bits that kernels use; from there kernels compute in f32 with approximate lg2,
+/// sqrt, sin and cos, which moves a normal by at most about 5e-6 (6e-4 where r is almost 0), and this
+/// function in f64.
 pub fn normal_pair(word0: u32, word1: u32) -> [f32; 2] {
     let u = f64::from(uniform_above_zero(word0));
     let angle = f64::from(word1 as i32 as f32 * (std::f32::consts::PI * 2f32.powi(-31)));
@@ -120,9 +121,9 @@ pub fn normal_pair(word0: u32, word1: u32) -> [f32; 2] {
 
 /// A pseudo-random order of `0..len`, computed place by place: no table to build, shuffle or save.
 ///
-/// A Feistel network permutes the smallest set of 2^(2h) numbers that holds `0..len`; numbers that fall outside
-/// are sent through again until they fall inside (cycle walking), on average fewer than four times. The round
-/// function is Philox of (half, epoch, round, [`Stream::SHUFFLE`]).
+/// A Feistel network permutes the smallest set of 2^(2h) numbers that holds `0..len`; numbers that fall
+/// outside are sent through again until they fall inside (cycle walking), on average fewer than four times.
+/// The round function is Philox of (half, epoch, round, [`Stream::SHUFFLE`]).
 #[derive(Debug, Clone, Copy)]
 pub struct Permutation {
     len: u64,

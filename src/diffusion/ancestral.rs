@@ -4,8 +4,8 @@ use super::sampler::Step;
 use super::schedule::Schedule;
 use serde::{Deserialize, Serialize};
 
-/// The variance of the reverse process, named as in diffusers. The paper's CIFAR-10 samples are of `FixedLarge`, those of
-/// 256 x 256 images of `FixedSmall`.
+/// The variance of the reverse process, named as in diffusers. The paper's CIFAR-10 samples are of
+/// `FixedLarge`, those of 256 x 256 images of `FixedSmall`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Variance {
@@ -16,11 +16,12 @@ pub enum Variance {
     FixedLarge,
 }
 
-/// Algorithm 2 over falling `timesteps`, with x_0 clipped as in the authors' code. From t to the next timestep p, with
-/// a = alpha_bar_t / alpha_bar_p and b = 1 - a (alpha_t and beta_t if p = t - 1):
+/// Algorithm 2 over falling `timesteps`, with x_0 clipped as in the authors' code. From t to the next
+/// timestep p, with a = alpha_bar_t / alpha_bar_p and b = 1 - a (alpha_t and beta_t if p = t - 1):
 ///
 /// ```text
-/// x ← sqrt(alpha_bar_p) b / (1 - alpha_bar_t) · x0 + sqrt(a) (1 - alpha_bar_p) / (1 - alpha_bar_t) · x + sigma z
+/// x ← sqrt(alpha_bar_p) b / (1 - alpha_bar_t) · x0
+///     + sqrt(a) (1 - alpha_bar_p) / (1 - alpha_bar_t) · x + sigma z
 /// sigma² = b (1 - alpha_bar_p) / (1 - alpha_bar_t)   or   b
 /// ```
 ///

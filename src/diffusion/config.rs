@@ -26,8 +26,8 @@ pub enum PredictionType {
     Epsilon,
 }
 
-/// The options of diffusers' DDPM and DDIM schedulers that matter here; the defaults are theirs. Values that are not
-/// supported are refused by name, unknown options are passed over.
+/// The options of diffusers' DDPM and DDIM schedulers that matter here; the defaults are theirs. Values that
+/// are not supported are refused by name, unknown options are passed over.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct SchedulerConfig {

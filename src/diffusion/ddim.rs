@@ -8,14 +8,15 @@ use super::schedule::Schedule;
 pub struct Ddim {
     /// 0 is deterministic, 1 has the variance of ancestral sampling.
     pub eta: f64,
-    /// Derive eps again from the clipped x_0, as improved-diffusion does; otherwise the network's own is used, the
-    /// default of diffusers. Makes no difference without clipping.
+    /// Derive eps again from the clipped x_0, as improved-diffusion does; otherwise the network's own is
+    /// used, the default of diffusers. Makes no difference without clipping.
     pub use_clipped_model_output: bool,
 }
 
 impl Ddim {
-    /// Equation 12 over falling `timesteps` out of T, N of them. As in diffusers, a step goes from t to t - floor(T / N)
-    /// whatever the spacing; below 0, alpha_bar is 1, or alpha_bar_0 unless `set_alpha_to_one`.
+    /// Equation 12 over falling `timesteps` out of T, N of them. As in diffusers, a step goes from t to
+    /// p = t - floor(T / N) whatever the spacing; below 0, alpha_bar is 1, or alpha_bar_0 unless
+    /// `set_alpha_to_one`.
     ///
     /// ```text
     /// sigma² = eta² (1 - alpha_bar_p) / (1 - alpha_bar_t) (1 - alpha_bar_t / alpha_bar_p)

@@ -1,5 +1,5 @@
-//! The diffusion process in the symbols of the paper (Ho, Jain, Abbeel 2020): the noise schedule, the training
-//! objective, and samplers.
+//! The diffusion process in the symbols of the paper (Ho, Jain, Abbeel 2020): the noise schedule, the
+//! training objective, and samplers.
 //!
 //! Timesteps count from 0: index t is the paper's t + 1, and "before 0" are clean images, with alpha_bar = 1.
 //! Coefficients are computed in f64 and become f32 when they go to a device.

@@ -18,8 +18,8 @@ pub struct Objective {
 }
 
 impl Objective {
-    /// The objective under `schedule`. Its draws hang on `seed` and on `step`, the u64 training step counter in device
-    /// memory. `flip`: mirror each image with probability 1/2.
+    /// The objective under `schedule`. Its draws hang on `seed` and on `step`, the u64 training step counter
+    /// in device memory. `flip`: mirror each image with probability 1/2.
     pub fn new(
         device: &Device,
         schedule: &Schedule,
@@ -38,8 +38,8 @@ impl Objective {
         q_sample(tape, images, &table, &source, self.flip)
     }
 
-    /// The loss of the network's `prediction` for the batch that [`Objective::noised`] gave on the same tape. It goes to
-    /// `losses`; the caller begins the backward pass with its gradient.
+    /// The loss of the network's `prediction` for the batch that [`Objective::noised`] gave on the same tape.
+    /// It goes to `losses`; the caller begins the backward pass with its gradient.
     pub fn loss(&self, tape: &mut Tape, prediction: &Tensor, losses: &History) -> Loss {
         let source = self.source(tape);
         eps_loss(tape, prediction, &source, losses)

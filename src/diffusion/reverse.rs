@@ -10,8 +10,9 @@ use std::sync::Arc;
 
 /// A trajectory in device memory with a counter of its steps.
 ///
-/// A program that begins a batch records [`Reverse::begin`]. The program of one step records [`Reverse::timestep`], the
-/// network, and [`Reverse::update`], and is run [`Reverse::len`] times; nothing comes from the host in between.
+/// A program that begins a batch records [`Reverse::begin`]. The program of one step records
+/// [`Reverse::timestep`], the network, and [`Reverse::update`], and is run [`Reverse::len`] times; nothing
+/// comes from the host in between.
 pub struct Reverse {
     rows: Arc<Buffer>,
     timesteps: Arc<Buffer>,
@@ -21,7 +22,8 @@ pub struct Reverse {
 }
 
 impl Reverse {
-    /// Puts `trajectory` in device memory. Latents and noise are functions of `seed` and of each sample's number.
+    /// Puts `trajectory` in device memory. Latents and noise are functions of `seed` and of each sample's
+    /// number.
     pub fn new(device: &Device, trajectory: &Trajectory, seed: u64) -> Result<Reverse> {
         let rows: Vec<f32> = trajectory.steps.iter().flat_map(|step| step.row()).collect();
         let timesteps: Vec<u32> = trajectory.steps.iter().map(|step| step.t).collect();

@@ -52,8 +52,8 @@ pub struct Step {
 }
 
 impl Step {
-    /// A step from `t` that predicts x0 = (x - sqrt(1 - alpha_bar) eps) / sqrt(alpha_bar) (equation 15) and does nothing
-    /// with it yet.
+    /// A step from `t` that predicts x0 = (x - sqrt(1 - alpha_bar) eps) / sqrt(alpha_bar) (equation 15) and
+    /// does nothing with it yet.
     pub(super) fn predicting(t: u32, alpha_bar: f64, clip: Option<f64>) -> Step {
         Step {
             t,

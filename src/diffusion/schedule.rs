@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 use std::f64::consts::FRAC_PI_2;
 
-/// How the variances beta_t run from `beta_start` to `beta_end`; names as in diffusers, and `const` of the paper.
+/// How the variances beta_t run from `beta_start` to `beta_end`; names as in diffusers, and `const` of the
+/// paper.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum BetaSchedule {
@@ -15,8 +16,8 @@ pub enum BetaSchedule {
     /// `beta_end` throughout.
     #[serde(rename = "const")]
     Constant,
-    /// alpha_bar(u) = cos²((u + 0.008) / 1.008 · π/2) for u = t / T, every beta at most 0.999 (Nichol, Dhariwal
-    /// 2021). The two ends do not matter.
+    /// alpha_bar(u) = cos²((u + 0.008) / 1.008 · π/2) for u = t / T, every beta at most 0.999 (Nichol,
+    /// Dhariwal 2021). The two ends do not matter.
     #[serde(rename = "squaredcos_cap_v2")]
     Cosine,
     /// Along the logistic function from -6 to 6.
@@ -55,8 +56,8 @@ pub(super) fn linspace(start: f64, end: f64, count: usize) -> Vec<f64> {
     (0..count).map(|i| if i > 0 && i + 1 == count { end } else { start + step * i as f64 }).collect()
 }
 
-/// The tables of a diffusion process, by timestep. Names and definitions are those of `GaussianDiffusion2` in the
-/// authors' code.
+/// The tables of a diffusion process, by timestep. Names and definitions are those of `GaussianDiffusion2` in
+/// the authors' code.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Schedule {
     /// beta_t

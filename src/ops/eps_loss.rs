@@ -18,9 +18,9 @@ pub struct Loss {
     pub per_image: Tensor,
 }
 
-/// L_simple = mean over B H W C of (eps - prediction)² (Ho, Jain, Abbeel 2020, equation 14), where eps is the noise
-/// that [`q_sample`](super::q_sample::q_sample) added from the same source. The step's loss goes to `losses`; the
-/// gradient is 2 (prediction - eps) / (B H W C). `prediction` is f32 `[B,H,W,C]`.
+/// L_simple = mean over B H W C of (eps - prediction)² (Ho, Jain, Abbeel 2020, equation 14), where eps is the
+/// noise that [`q_sample`](super::q_sample::q_sample) added from the same source. The step's loss goes to
+/// `losses`; the gradient is 2 (prediction - eps) / (B H W C). `prediction` is f32 `[B,H,W,C]`.
 pub fn eps_loss(tape: &mut Tape, prediction: &Tensor, source: &NoiseSource, losses: &History) -> Loss {
     let [batch, height, width, channels] = prediction.dims();
     let elements = height * width * channels;

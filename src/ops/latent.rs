@@ -5,8 +5,8 @@ use crate::graph::{Tape, Tensor};
 use crate::kernels::noise;
 use crate::random::Stream;
 
-/// Fills `x`, resident f32 `[B,H,W,C]`, with standard normals: image n is the one with number `samples[n]`, u32
-/// `[B]`, whatever batch it is in.
+/// Fills `x`, resident f32 `[B,H,W,C]`, with standard normals: image n is the one with number `samples[n]`,
+/// u32 `[B]`, whatever batch it is in.
 pub fn latent(tape: &mut Tape, x: &Tensor, samples: &Tensor, seed: u64) {
     let [batch, height, width, channels] = x.dims();
     assert_eq!(samples.shape(), [batch], "sample numbers for {:?}", x.shape());

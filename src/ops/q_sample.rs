@@ -13,8 +13,8 @@ pub(super) fn quad_blocks(elements: usize) -> usize {
     elements.div_ceil(4 * BLOCK)
 }
 
-/// Where the noise of a training batch comes from: [`q_sample`] and [`eps_loss`](super::eps_loss::eps_loss) make
-/// the same noise from the same source.
+/// Where the noise of a training batch comes from: [`q_sample`] and [`eps_loss`](super::eps_loss::eps_loss)
+/// make the same noise from the same source.
 #[derive(Debug, Clone)]
 pub struct NoiseSource {
     pub seed: u64,
@@ -32,9 +32,9 @@ pub struct Noised {
     pub t: Tensor,
 }
 
-/// x_t = sqrt(ab_t) x_0 + sqrt(1 - ab_t) eps (Ho, Jain, Abbeel 2020, equation 4), with x_0 = byte / 127.5 - 1 from
-/// `images`, u8 `[B,H,W,C]`, mirrored left to right with probability 1/2 if `flip`; t uniform on `0..T` and eps
-/// standard normal, both by `source`. `table` is f32 `[T,2]`: the two square roots for each t
+/// x_t = sqrt(ab_t) x_0 + sqrt(1 - ab_t) eps (Ho, Jain, Abbeel 2020, equation 4), with x_0 = byte / 127.5 - 1
+/// from `images`, u8 `[B,H,W,C]`, mirrored left to right with probability 1/2 if `flip`; t uniform on `0..T`
+/// and eps standard normal, both by `source`. `table` is f32 `[T,2]`: the two square roots for each t
 /// ([`Schedule::noise_table`](crate::diffusion::Schedule::noise_table)). No gradient flows through it.
 pub fn q_sample(
     tape: &mut Tape,

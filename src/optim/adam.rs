@@ -15,8 +15,8 @@ const ADAM_BLOCK: usize = 1024;
 /// Steps whose gradient norm and learning rate stay readable.
 const HISTORY: usize = 1024;
 
-/// All that an optimiser carries from step to step besides the parameters: with these buffers, the parameters and the
-/// configuration restored, a run goes on byte for byte.
+/// All that an optimiser carries from step to step besides the parameters: with these buffers, the parameters
+/// and the configuration restored, a run goes on byte for byte.
 pub struct State {
     /// Adam's m, f32, laid out as the parameters.
     pub first_moment: Arc<Buffer>,
@@ -24,8 +24,8 @@ pub struct State {
     pub second_moment: Arc<Buffer>,
     /// The moving average of the parameters, f32, laid out as they are.
     pub ema: Arc<Buffer>,
-    /// The number of training steps done, u64 `[1]`. Noise and dropout read it too; less `skipped`, it is the number of
-    /// updates that the bias corrections need.
+    /// The number of training steps done, u64 `[1]`. Noise and dropout read it too; less `skipped`, it is the
+    /// number of updates that the bias corrections need.
     pub step: Arc<Buffer>,
     /// Steps that were left out for a gradient that was not finite, u64 `[1]`.
     pub skipped: Arc<Buffer>,
@@ -56,8 +56,8 @@ pub struct Optimizer {
 }
 
 impl Optimizer {
-    /// An optimiser at step 0 for the first `len` f32 of `parameters` and `gradients`. The moving average begins as
-    /// the parameters are now.
+    /// An optimiser at step 0 for the first `len` f32 of `parameters` and `gradients`. The moving average
+    /// begins as the parameters are now.
     ///
     /// # Panics
     /// If `len` is no multiple of 4, to which arenas are padded, or 2^32 or more.
@@ -68,7 +68,7 @@ impl Optimizer {
         len: usize,
         config: AdamConfig,
     ) -> Result<Optimizer> {
-        assert!(u32::try_from(len).is_ok() && len % 4 == 0, "an arena of {len} parameters");
+        assert!(u32::try_from(len).is_ok() && len.is_multiple_of(4), "an arena of {len} parameters");
         let mut weights = vec![0f32; len];
         parameters.read(0, &mut weights)?;
         let state = State {
@@ -82,8 +82,8 @@ impl Optimizer {
         Ok(Optimizer { config, parameters, gradients, len, state, norms, rates })
     }
 
-    /// Appends the update from the gradients that the tape has left in the arena, and moves the step counter on.
-    /// It goes to the end of a training step.
+    /// Appends the update from the gradients that the tape has left in the arena, and moves the step counter
+    /// on. It goes to the end of a training step.
     pub fn record(&self, tape: &mut Tape) {
         let AdamConfig { learning_rate, beta1, beta2, epsilon, warmup, decay, max_norm, ema_decay } =
             self.config;

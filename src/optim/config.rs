@@ -13,11 +13,12 @@ pub enum Decay {
     Linear { steps: u64 },
 }
 
-/// Adam with a learning-rate schedule, clipping and a moving average. The default is that of the paper for CIFAR-10.
+/// Adam with a learning-rate schedule, clipping and a moving average. The default is that of the paper for
+/// CIFAR-10.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct AdamConfig {
-    /// Base of the learning rate; step s, counted from 0, has base · min(s / warmup, 1) · decay(s), so that the first
-    /// update of a warm-up changes nothing but the moments.
+    /// Base of the learning rate; step s, counted from 0, has base · min(s / warmup, 1) · decay(s), so that
+    /// the first update of a warm-up changes nothing but the moments.
     pub learning_rate: f64,
     pub beta1: f64,
     pub beta2: f64,

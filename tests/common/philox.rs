@@ -1,5 +1,5 @@
-//! The random numbers that kernels should make, from a plain reading of the Philox paper and of the convention that
-//! `ddpm_ptx::random` documents.
+//! The random numbers that kernels should make, from a plain reading of the Philox paper and of the
+//! convention that `ddpm_ptx::random` documents.
 
 use super::compare::{Expected, ROUNDING};
 
@@ -32,8 +32,9 @@ pub fn normals(seed: u64, stream: u32, sample: u32, step: u32, count: usize) -> 
 
 /// Two normals from two words, with the error that the approximate instructions may make.
 ///
-/// By the PTX manual lg2 errs by 2^-22, relative to itself or, for arguments in (1/2, 1), absolutely; sqrt by 2^-23
-/// relatively; sin and cos by 2^-20.5 absolutely. So r² errs by 2 ln 2 · 2^-22 + r² 2^-21 with its roundings.
+/// By the PTX manual lg2 errs by 2^-22, relative to itself or, for arguments in (1/2, 1), absolutely; sqrt by
+/// 2^-23 relatively; sin and cos by 2^-20.5 absolutely. So r² errs by 2 ln 2 · 2^-22 + r² 2^-21 with its
+/// roundings.
 fn box_muller(a: u32, b: u32) -> [Expected; 2] {
     let u = (f64::from(a as f32) * 2f64.powi(-32) + 2f64.powi(-33)) as f32;
     let angle = b as i32 as f32 * (std::f32::consts::PI / 2f32.powi(31));

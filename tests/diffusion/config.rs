@@ -5,8 +5,8 @@ use ddpm_ptx::diffusion::{BetaSchedule, Ddim, Sampler, SchedulerConfig, Spacing,
 #[test]
 fn the_published_cifar_configuration() {
     let config = SchedulerConfig::from_json(
-        r#"{"_class_name": "DDPMScheduler", "_diffusers_version": "0.1.1", "beta_end": 0.02, "beta_schedule": "linear",
-            "beta_start": 0.0001, "clip_sample": true, "num_train_timesteps": 1000, "trained_betas": null,
+        r#"{"_class_name": "DDPMScheduler", "_diffusers_version": "0.1.1", "beta_end": 0.02,
+            "beta_schedule": "linear", "beta_start": 0.0001, "clip_sample": true, "num_train_timesteps": 1000, "trained_betas": null,
             "variance_type": "fixed_large"}"#,
     )
     .unwrap();

@@ -13,8 +13,8 @@ fn config(clip_sample: bool) -> SchedulerConfig {
     SchedulerConfig { clip_sample, ..SchedulerConfig::default() }
 }
 
-/// Single steps: to 1e-9 of numpy in f64. (diffusers' own results differ by up to 8e-5 at t = 1 and 2, where it forms
-/// 1 - alpha_bar in f32.)
+/// Single steps: to 1e-9 of numpy in f64. (diffusers' own results differ by up to 8e-5 at t = 1 and 2, where
+/// it forms 1 - alpha_bar in f32.)
 #[test]
 fn ancestral_steps() {
     let goldens = Goldens::open("sched/ddpm_steps");
@@ -45,7 +45,8 @@ fn exact_eps(x: f64, alpha_bar: f64, mu: f64, s: f64) -> f64 {
     (1.0 - alpha_bar).sqrt() * (x - alpha_bar.sqrt() * mu) / (alpha_bar * s * s + 1.0 - alpha_bar)
 }
 
-/// Whole DDIM trajectories of 50 steps: the end to 1e-9 of numpy in f64, every point to 2e-5 of diffusers in f32.
+/// Whole DDIM trajectories of 50 steps: the end to 1e-9 of numpy in f64, every point to 2e-5 of diffusers in
+/// f32.
 #[test]
 fn ddim_trajectories() {
     let goldens = Goldens::open("sched/ddim_traj");

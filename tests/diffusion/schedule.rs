@@ -12,8 +12,8 @@ fn assert_relative(what: &str, got: f64, want: f64, tolerance: f64) {
     assert!((got - want).abs() <= tolerance * want.abs(), "{what}: {got:e} instead of {want:e}");
 }
 
-/// The tables of the authors' class in f64, from numpy. Those with 1 - alpha_bar in them lose up to four digits at
-/// t = 0 to cancellation, the same in any f64 code: hence 1e-12 and not 1e-15.
+/// The tables of the authors' class in f64, from numpy. Those with 1 - alpha_bar in them lose up to four
+/// digits at t = 0 to cancellation, the same in any f64 code: hence 1e-12 and not 1e-15.
 #[test]
 fn tables_of_the_linear_schedule() {
     let goldens = Goldens::open("sched/tables");

@@ -71,8 +71,8 @@ impl Reference {
         let denominator = (self.v / (1.0 - beta2.powi(update))).sqrt() + epsilon;
         let size = rate / (1.0 - beta1.powi(update));
         self.w -= size * self.m / denominator;
-        // The clip scale errs by 60 roundings and enters m and the root of v; each step adds less than 10 to m and to
-        // v; the quotient adds 10 with the approximate root and division; the sum one of w.
+        // The clip scale errs by 60 roundings and enters m and the root of v; each step adds less than 10 to
+        // m and to v; the quotient adds 10 with the approximate root and division; the sum one of w.
         let roundings = 2.0 * 60.0 + 20.0 * f64::from(update) + 10.0;
         self.w_off += roundings * ROUNDING * size * self.magnitude / denominator + ROUNDING * self.w.abs();
         self.ema = ema_decay * self.ema + (1.0 - ema_decay) * self.w;

@@ -5,8 +5,8 @@ use crate::common::compare::{Expected, assert_close};
 use crate::common::random::Random;
 use ddpm_ptx::optim::AdamConfig;
 
-/// Additions on the way of one element to the norm's square: 64 in a thread, 5 in a warp and 8 in a block, then a few
-/// sums of chunks by thread, and again 5 and 8.
+/// Additions on the way of one element to the norm's square: 64 in a thread, 5 in a warp and 8 in a block,
+/// then a few sums of chunks by thread, and again 5 and 8.
 const ADDITIONS: f64 = 100.0;
 
 #[test]
@@ -31,7 +31,8 @@ fn a_norm_of_zero_clips_nothing() {
     assert_eq!(training.parameters(), [1.0; 8]);
 }
 
-/// A gradient that is not finite changes nothing but the counters, and the next step is as if it had not been.
+/// A gradient that is not finite changes nothing but the counters, and the next step is as if it had not
+/// been.
 #[test]
 fn a_gradient_that_is_not_finite_is_left_out() {
     let config = AdamConfig { warmup: 0, ..AdamConfig::default() };

@@ -18,7 +18,8 @@ fn latents(seed: u64, samples: &[u32], shape: [usize; 3]) -> Vec<f32> {
     recording.run(&[&x]).remove(0)
 }
 
-/// The known answers that Random123 publishes hold for the reference of these tests, and the host agrees with it.
+/// The known answers that Random123 publishes hold for the reference of these tests, and the host agrees with
+/// it.
 #[test]
 fn known_answers() {
     let all = u32::MAX;
@@ -68,8 +69,8 @@ fn a_latent_hangs_on_its_sample_number_alone() {
     assert_eq!(many[75..150], one);
 }
 
-/// Mean, variance, kurtosis, deciles and correlation of 2^17 normals. Every bound is 4.5 standard deviations of its
-/// statistic (chi-square: 99.99 %), and the seed is fixed.
+/// Mean, variance, kurtosis, deciles and correlation of 2^17 normals. Every bound is 4.5 standard deviations
+/// of its statistic (chi-square: 99.99 %), and the seed is fixed.
 #[test]
 fn latents_are_standard_normal() {
     let samples: Vec<u32> = (0..32).collect();

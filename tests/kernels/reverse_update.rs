@@ -21,8 +21,8 @@ struct Walk {
 }
 
 impl Walk {
-    /// Where `x` is after each run of the program of one step, given the noise prediction for (x, t). `begun`: from the
-    /// sampler's own latents instead of `x`.
+    /// Where `x` is after each run of the program of one step, given the noise prediction for (x, t).
+    /// `begun`: from the sampler's own latents instead of `x`.
     fn run(
         &self,
         begun: bool,
@@ -71,8 +71,8 @@ impl Walk {
 fn expected(step: &Step, x: f32, eps: f32, z: Expected) -> Expected {
     let (x, eps) = (f64::from(x), f64::from(eps));
     let x0 = step.from_x * x + step.from_eps * eps;
-    // Each coefficient is rounded to f32, each product and each sum is rounded once more: less than three roundings
-    // of each term, and one more on the way to the end for every later term.
+    // Each coefficient is rounded to f32, each product and each sum is rounded once more: less than three
+    // roundings of each term, and one more on the way to the end for every later term.
     let x0_off = 3.0 * ROUNDING * ((step.from_x * x).abs() + (step.from_eps * eps).abs());
     let x0 = x0.clamp(-step.limit, step.limit);
     let terms = [step.on_x0 * x0, step.on_x * x, step.on_eps * eps, step.sigma * z.value];
@@ -199,9 +199,10 @@ fn golden_ancestral_steps() {
     }
 }
 
-/// Golden trajectories of 50 deterministic DDIM steps, where the noise prediction is exact for pixels of N(mu, s²).
-/// Errors of f32 do not grow: the exact prediction pulls a trajectory back. The largest is made at the first steps,
-/// where x0 is predicted with coefficients of 130: 3 roundings of 130 |x|, times the weight of x0, under 0.01.
+/// Golden trajectories of 50 deterministic DDIM steps, where the noise prediction is exact for pixels of
+/// N(mu, s²). Errors of f32 do not grow: the exact prediction pulls a trajectory back. The largest is made at
+/// the first steps, where x0 is predicted with coefficients of 130: 3 roundings of 130 |x|, times the weight
+/// of x0, under 0.01.
 #[test]
 fn golden_ddim_trajectories() {
     let goldens = Goldens::open("sched/ddim_traj");
