@@ -59,7 +59,7 @@ pub(super) fn launch(
     let pixels = shape.images * shape.height.div_ceil(stride) * shape.width.div_ceil(stride);
     let by_fours = shape.in_fours() && shape.out_channels.is_multiple_of(4);
     let variants: &[(Tile, Launcher)] = if by_fours { &BY_FOURS } else { &ANY };
-    let (tile, launcher) = choose(variants, pixels, channels);
+    let (tile, launcher) = choose(variants, pixels, channels, stride * stride);
     let call = launcher(
         dy.input(),
         weight.input(),

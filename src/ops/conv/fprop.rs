@@ -72,7 +72,7 @@ pub(super) fn launch(
     y: &Tensor,
 ) {
     let pixels = shape.out_pixels();
-    let (tile, launcher) = choose(&variants(shape), pixels, shape.out_channels);
+    let (tile, launcher) = choose(&variants(shape), pixels, shape.out_channels, 1);
     let call = launcher(
         inputs[0].input(),
         inputs.get(1).map(|second| second.input()),

@@ -36,15 +36,20 @@ impl Tile {
         threads.div_ceil(32) * (m * n / 2 + 2 * (m + n) / 4 + loaded * (1 + 3 / self.width) + 2)
     }
 
-    /// What a launch over a matrix takes.
-    fn time(&self, rows: usize, columns: usize) -> usize {
+    /// What a launch over `layers` matrices takes.
+    fn time(&self, rows: usize, columns: usize, layers: usize) -> usize {
         let (x, y) = self.grid(rows, columns);
-        (x * y + SPREAD) * self.cost()
+        (x * y * layers + SPREAD) * self.cost()
     }
 }
 
-/// The variant whose tile suits a matrix best; the first of equals.
-pub(super) fn choose<L: Copy>(variants: &[(Tile, L)], rows: usize, columns: usize) -> (Tile, L) {
-    let time = |variant: &&(Tile, L)| variant.0.time(rows, columns);
+/// The variant whose tile suits `layers` matrices (grid z) best; the first of equals.
+pub(super) fn choose<L: Copy>(
+    variants: &[(Tile, L)],
+    rows: usize,
+    columns: usize,
+    layers: usize,
+) -> (Tile, L) {
+    let time = |variant: &&(Tile, L)| variant.0.time(rows, columns, layers);
     *variants.iter().min_by_key(time).expect("a kernel has variants")
 }

@@ -76,7 +76,7 @@ pub(super) fn launch(tape: &mut Tape, shape: &Shape, inputs: &[&Tensor], dy: &Te
     let part = part(shape);
     let parts = pixels.div_ceil(part);
     let sums = if parts == 1 { dw.clone() } else { tape.scratch(&[parts, dw.len()], DType::F32) };
-    let (tile, launcher) = choose(&variants(shape), shape.out_channels, shape.weights());
+    let (tile, launcher) = choose(&variants(shape), shape.out_channels, shape.weights(), parts);
     let call = launcher(
         inputs[0].input(),
         inputs.get(1).map(|second| second.input()),
