@@ -1,6 +1,6 @@
 //! Texts that are not PTX: an error that says where, never a panic, never a stack overflow.
 
-use ddpm_ptx::ptx::parse;
+use ddpm_ptx::ptx::{parse, typed};
 
 /// (text, line, column, part of the message)
 const MALFORMED: &[(&str, u32, u32, &str)] = &[
@@ -85,7 +85,29 @@ fn damaged_text_never_panics() {
     for (at, character) in SAMPLE.char_indices() {
         for replacement in replacements {
             let damaged = format!("{}{replacement}{}", &SAMPLE[..at], &SAMPLE[at + character.len_utf8()..]);
-            let _ = parse(&damaged);
+            if let Ok(module) = parse(&damaged) {
+                let _ = typed::check(&module);
+            }
+        }
+    }
+}
+
+#[test]
+fn absurd_numbers_never_panic() {
+    for text in [
+        ".entry k() .maxntid 99999999999, 99999999999, 99999999999 { ret; }",
+        ".entry k() .reqntid 99999999999, 2 { ret; }",
+        ".entry k(.param .b8 x[99999999999], .param .b8 y[18446744073709551615]) { ret; }",
+        ".entry k(.param .align 2147483648 .b8 x[1], .param .align 2147483648 .b8 y[1], .param .b8 z[4]) { ret; }",
+        ".entry k() { .reg .b32 %r<4294967295>; ret; }",
+        ".entry k() { .shared .b64 x[4294967296][4294967296]; ret; }",
+        ".shared .b8 x[18446744073709551615]; .shared .b8 y[18446744073709551615]; .entry k() { ret; }",
+        ".entry k() { .reg .b32 a; ld.shared.u32 a, [9223372036854775807+9223372036854775807]; ret; }",
+        ".entry k() { .reg .b32 a; .shared .b32 x; ld.shared.u32 a, [x+9223372036854775807]; ret; }",
+        ".entry k() { .reg .b32 a; mov.u32 a, -18446744073709551615; ret; }",
+    ] {
+        if let Ok(module) = parse(text) {
+            let _ = typed::check(&module);
         }
     }
 }

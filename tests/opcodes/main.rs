@@ -1,0 +1,22 @@
+//! Every instruction that the kernels may use, at edge values.
+//!
+//! The references are plain Rust on bits and in f64, written from the PTX manual. `DDPM_DEVICE` picks the device, so
+//! the same tables hold the software device and a GPU to the same rules.
+
+// Tables are clearer with the types of their rows spelled in place.
+#![allow(clippy::type_complexity)]
+
+#[path = "../common/mod.rs"]
+mod common;
+mod compare;
+mod control;
+mod convert;
+mod faults;
+mod float;
+mod integer;
+mod matrix;
+mod memory;
+mod probe;
+mod refused;
+mod rounding;
+mod warp;
