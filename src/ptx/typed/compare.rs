@@ -37,6 +37,11 @@ fn compared(reader: &mut Reader, comparison: Comparison, ty: Type) -> Result<Com
     let ftz = reader.flag("ftz");
     let on_bits = matches!(comparison, Comparison::Eq | Comparison::Ne);
     let bits_only = matches!(ty, Type::B16 | Type::B32 | Type::B64);
+    let for_unsigned =
+        ["lo", "ls", "hi", "hs"].iter().any(|name| reader.ast.modifiers.iter().any(|m| m == name));
+    if for_unsigned && !matches!(ty, Type::U16 | Type::U32 | Type::U64) {
+        return reader.fail("compares unsigned integers");
+    }
     if let Some(float) = float_of(ty) {
         return Ok(Compared::Float { ty: float, ftz });
     }

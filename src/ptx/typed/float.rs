@@ -34,6 +34,11 @@ fn float(reader: &mut Reader, mode: FloatMode) -> Result<Float> {
     Ok(float)
 }
 
+/// Whether the instruction says how to round.
+fn is_rounded(reader: &Reader) -> bool {
+    reader.ast.modifiers.iter().any(|modifier| matches!(modifier.as_str(), "rn" | "rz" | "rm" | "rp"))
+}
+
 pub(super) fn binary(mut reader: Reader, op: FloatBinary) -> Result<Instruction> {
     let mode = reader.float_mode();
     let float = float(&mut reader, mode)?;
@@ -41,6 +46,9 @@ pub(super) fn binary(mut reader: Reader, op: FloatBinary) -> Result<Instruction>
 }
 
 pub(super) fn fma(mut reader: Reader) -> Result<Instruction> {
+    if !is_rounded(&reader) {
+        return reader.fail("needs a rounding direction");
+    }
     let mode = reader.float_mode();
     let float = float(&mut reader, mode)?;
     reader.uniform(Op::Fma(float, mode), type_of(float), 3)
@@ -48,6 +56,9 @@ pub(super) fn fma(mut reader: Reader) -> Result<Instruction> {
 
 pub(super) fn divide(mut reader: Reader) -> Result<Instruction> {
     let approximate = reader.flag("approx") || reader.flag("full");
+    if approximate == is_rounded(&reader) {
+        return reader.fail("needs .approx, .full or a rounding direction");
+    }
     let mode = reader.float_mode();
     let float = float(&mut reader, mode)?;
     let allowed = if approximate { float == Float::F32 } else { matches!(float, Float::F32 | Float::F64) };
@@ -59,6 +70,9 @@ pub(super) fn divide(mut reader: Reader) -> Result<Instruction> {
 }
 
 pub(super) fn sign(mut reader: Reader, negate: bool) -> Result<Instruction> {
+    if is_rounded(&reader) {
+        return reader.fail("does not round");
+    }
     let mode = reader.float_mode();
     let float = float(&mut reader, mode)?;
     let op = if negate { FloatUnary::Neg } else { FloatUnary::Abs };
@@ -66,6 +80,9 @@ pub(super) fn sign(mut reader: Reader, negate: bool) -> Result<Instruction> {
 }
 
 pub(super) fn extreme(mut reader: Reader, least: bool) -> Result<Instruction> {
+    if is_rounded(&reader) {
+        return reader.fail("does not round");
+    }
     let op = match (least, reader.flag("NaN")) {
         (true, false) => FloatBinary::Min,
         (true, true) => FloatBinary::MinNan,
@@ -81,6 +98,9 @@ pub(super) fn copysign(reader: Reader) -> Result<Instruction> {
 
 pub(super) fn unary(mut reader: Reader) -> Result<Instruction> {
     let approximate = reader.flag("approx");
+    if approximate == is_rounded(&reader) {
+        return reader.fail("needs .approx or a rounding direction");
+    }
     let mode = reader.float_mode();
     let float = float(&mut reader, mode)?;
     let op = match (reader.ast.opcode.as_str(), approximate) {

@@ -152,6 +152,10 @@ pub(super) fn not(mut reader: Reader) -> Result<Instruction> {
 
 pub(super) fn shift(mut reader: Reader) -> Result<Instruction> {
     let op = if reader.ast.opcode == "shl" { IntBinary::Shl } else { IntBinary::Shr };
+    let signless = reader.ast.modifiers.iter().all(|modifier| modifier.starts_with('b'));
+    if op == IntBinary::Shl && !signless {
+        return reader.fail("the type is .b16, .b32 or .b64");
+    }
     let int = reader.int()?;
     let ty = type_of(int);
     reader.count(3)?;

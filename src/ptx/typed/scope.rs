@@ -25,6 +25,12 @@ pub(super) struct Scope<'a> {
     carry: Option<Reg>,
 }
 
+/// What CUDA passes to a kernel at most.
+const MAX_PARAM_BYTES: u64 = 32_764;
+
+/// Registers are virtual, so this only keeps a misprint from taking all memory.
+const MAX_REGISTERS: usize = 1 << 20;
+
 pub(super) fn error(line: u32, message: impl Into<String>) -> CheckError {
     CheckError { line, column: 0, message: message.into() }
 }
@@ -37,7 +43,9 @@ pub(super) fn check_module(module: &ast::Module) -> Result<Module, CheckError> {
     let mut variables: Vec<Variable> = Vec::new();
     for declared in &module.variables {
         let id = Symbol::Module(variables.len() as u32);
-        names.insert(declared.name.clone(), Name::Symbol(id));
+        if names.insert(declared.name.clone(), Name::Symbol(id)).is_some() {
+            return Err(declared_twice(&declared.name, declared.line));
+        }
         variables.push(variable(declared)?);
     }
     for (declared, checked) in module.variables.iter().zip(&mut variables) {
@@ -76,29 +84,13 @@ fn check_entry(
         labels: Vec::new(),
         line: function.line,
     };
-    let mut own = HashMap::new();
-    for declared in &function.params {
-        let bytes = declared_bytes(declared)?;
-        let align = declared.align.unwrap_or(declared.ty.bytes() * declared.vector).max(1);
-        let offset = entry.param_bytes.next_multiple_of(align);
-        entry.param_bytes = offset + bytes as u32;
-        own.insert(declared.name.clone(), Name::Symbol(Symbol::Param(entry.params.len() as u32)));
-        entry.params.push(Param {
-            name: declared.name.clone(),
-            ty: declared.ty,
-            offset,
-            bytes: bytes as u32,
-            array: !declared.dims.is_empty(),
-        });
-    }
+    let own = parameters(function, &mut entry)?;
     for directive in &function.directives {
-        let mut block = [1u64; 3];
-        for (axis, value) in block.iter_mut().zip(&directive.values) {
-            *axis = *value;
-        }
         match directive.name.as_str() {
-            "reqntid" => entry.required_block = Some(block.map(|n| n as u32)),
-            "maxntid" => entry.max_threads = Some(block.iter().product()),
+            "reqntid" => entry.required_block = Some(required_block(directive, function.line)?),
+            "maxntid" => {
+                entry.max_threads = Some(directive.values.iter().copied().fold(1, u64::saturating_mul))
+            }
             _ => {}
         }
     }
@@ -108,11 +100,61 @@ fn check_entry(
     Ok(scope.entry)
 }
 
+/// Lays the parameters out in `entry`; their names are the start of the body's frame.
+fn parameters(function: &ast::Function, entry: &mut Entry) -> Result<HashMap<String, Name>, CheckError> {
+    let mut own = HashMap::new();
+    let mut end = 0;
+    for declared in &function.params {
+        let bytes = declared_bytes(declared)?;
+        let align = declared.align.unwrap_or(declared.ty.bytes() * declared.vector).max(1);
+        let offset = u64::next_multiple_of(end, align.into());
+        end = offset + bytes;
+        if end > MAX_PARAM_BYTES {
+            let message =
+                format!("the parameters of {} take more than {MAX_PARAM_BYTES} bytes", function.name);
+            return Err(error(declared.line, message));
+        }
+        let name = Name::Symbol(Symbol::Param(entry.params.len() as u32));
+        if own.insert(declared.name.clone(), name).is_some() {
+            return Err(declared_twice(&declared.name, declared.line));
+        }
+        entry.params.push(Param {
+            name: declared.name.clone(),
+            ty: declared.ty,
+            offset: offset as u32,
+            bytes: bytes as u32,
+            array: !declared.dims.is_empty(),
+        });
+    }
+    entry.param_bytes = end as u32;
+    Ok(own)
+}
+
+fn required_block(directive: &ast::Directive, line: u32) -> Result<[u32; 3], CheckError> {
+    let mut block = [1; 3];
+    for (extent, &value) in block.iter_mut().zip(&directive.values) {
+        *extent = u32::try_from(value).map_err(|_| error(line, format!("a block of {value} threads")))?;
+    }
+    Ok(block)
+}
+
+fn declared_twice(name: &str, line: u32) -> CheckError {
+    error(line, format!("{name} is declared twice"))
+}
+
 impl Scope<'_> {
-    /// Checks the statements of one block, with a frame of their own.
-    fn statements(&mut self, body: &[Statement]) -> Result<(), CheckError> {
+    /// Checks the statements of an inner block, with a frame of their own.
+    fn block(&mut self, body: &[Statement]) -> Result<(), CheckError> {
         self.frames.push(HashMap::new());
         self.targets.push(HashMap::new());
+        self.statements(body)?;
+        self.targets.pop();
+        self.frames.pop();
+        Ok(())
+    }
+
+    /// Checks statements in the innermost frame.
+    fn statements(&mut self, body: &[Statement]) -> Result<(), CheckError> {
         for statement in body {
             match statement {
                 Statement::Label { name, line } => {
@@ -137,12 +179,10 @@ impl Scope<'_> {
                     self.entry.code.push(typed);
                 }
                 Statement::Variable(declared) => self.declare_variable(declared)?,
-                Statement::Block(inner) => self.statements(inner)?,
+                Statement::Block(inner) => self.block(inner)?,
                 Statement::BranchTargets { .. } | Statement::Pragma(_) | Statement::Location { .. } => {}
             }
         }
-        self.targets.pop();
-        self.frames.pop();
         Ok(())
     }
 
@@ -150,7 +190,7 @@ impl Scope<'_> {
         let frame = self.frames.last_mut().expect("a frame");
         match frame.insert(name.to_string(), what) {
             None => Ok(()),
-            Some(_) => Err(error(line, format!("{name} is declared twice"))),
+            Some(_) => Err(declared_twice(name, line)),
         }
     }
 
@@ -169,6 +209,9 @@ impl Scope<'_> {
 
     fn declare_registers(&mut self, declared: &ast::Variable) -> Result<(), CheckError> {
         let ty = declared.ty;
+        if ty == Type::B128 {
+            return Err(error(declared.line, format!("{} is a register of 128 bits", declared.name)));
+        }
         if declared.vector > 1 {
             let first = Reg(self.entry.registers.len() as u32);
             for component in ["x", "y", "z", "w"].iter().take(declared.vector as usize) {
@@ -179,9 +222,14 @@ impl Scope<'_> {
             return self.declare(&declared.name, Name::VectorReg(first, declared.vector), declared.line);
         }
         let names = match declared.family {
-            Some(count) => (0..count).map(|i| format!("{}{i}", declared.name)).collect(),
+            Some(count) => {
+                (0..count).take(MAX_REGISTERS + 1).map(|i| format!("{}{i}", declared.name)).collect()
+            }
             None => vec![declared.name.clone()],
         };
+        if self.entry.registers.len() + names.len() > MAX_REGISTERS {
+            return Err(error(declared.line, format!("more than {MAX_REGISTERS} registers in an entry")));
+        }
         for name in names {
             let reg = self.new_register(name.clone(), ty);
             self.declare(&name, Name::Reg(reg), declared.line)?;
