@@ -55,82 +55,128 @@ pub unsafe fn scatter4<const L: u8>(s: [*const u32; 4], at: impl Fn(usize) -> *m
 
 #[cfg(target_arch = "x86_64")]
 mod x86 {
+    //! No closures around intrinsics here: a closure is compiled without the level's target features, and then
+    //! each of its intrinsics is a call.
+
     use std::arch::x86_64::*;
+
+    /// The 16 bytes of lanes `lane`, `lane + 4`, `lane + 8` and `lane + 12`, one above the other.
+    #[inline(always)]
+    unsafe fn row_avx512(at: &impl Fn(usize) -> *const u8, lane: usize) -> __m512i {
+        // SAFETY: the contract of `gather4`.
+        unsafe {
+            let v = _mm512_castsi128_si512(_mm_loadu_si128(at(lane).cast()));
+            let v = _mm512_inserti32x4::<1>(v, _mm_loadu_si128(at(lane + 4).cast()));
+            let v = _mm512_inserti32x4::<2>(v, _mm_loadu_si128(at(lane + 8).cast()));
+            _mm512_inserti32x4::<3>(v, _mm_loadu_si128(at(lane + 12).cast()))
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn row_avx2(at: &impl Fn(usize) -> *const u8, lane: usize) -> __m256i {
+        // SAFETY: the contract of `gather4`.
+        unsafe {
+            let v = _mm256_castsi128_si256(_mm_loadu_si128(at(lane).cast()));
+            _mm256_inserti128_si256::<1>(v, _mm_loadu_si128(at(lane + 4).cast()))
+        }
+    }
+
+    /// Transposes the 4×4 words of each 128-bit part.
+    #[inline(always)]
+    unsafe fn transpose_avx512(r: [__m512i; 4]) -> [__m512i; 4] {
+        // SAFETY: the CPU has AVX-512.
+        unsafe {
+            let (t0, t1) = (_mm512_unpacklo_epi32(r[0], r[1]), _mm512_unpackhi_epi32(r[0], r[1]));
+            let (t2, t3) = (_mm512_unpacklo_epi32(r[2], r[3]), _mm512_unpackhi_epi32(r[2], r[3]));
+            [
+                _mm512_unpacklo_epi64(t0, t2),
+                _mm512_unpackhi_epi64(t0, t2),
+                _mm512_unpacklo_epi64(t1, t3),
+                _mm512_unpackhi_epi64(t1, t3),
+            ]
+        }
+    }
+
+    /// Transposes the 4×4 words of each 128-bit part.
+    #[inline(always)]
+    unsafe fn transpose_avx2(r: [__m256i; 4]) -> [__m256i; 4] {
+        // SAFETY: the CPU has AVX2.
+        unsafe {
+            let (t0, t1) = (_mm256_unpacklo_epi32(r[0], r[1]), _mm256_unpackhi_epi32(r[0], r[1]));
+            let (t2, t3) = (_mm256_unpacklo_epi32(r[2], r[3]), _mm256_unpackhi_epi32(r[2], r[3]));
+            [
+                _mm256_unpacklo_epi64(t0, t2),
+                _mm256_unpackhi_epi64(t0, t2),
+                _mm256_unpacklo_epi64(t1, t3),
+                _mm256_unpackhi_epi64(t1, t3),
+            ]
+        }
+    }
 
     /// 16 lanes as rows of four lanes: row `k` has lanes `k`, `4 + k`, `8 + k` and `12 + k`, so that a 4×4
     /// transpose inside each 128-bit part puts lane after lane.
     #[inline(always)]
     pub unsafe fn gather4_avx512(d: [*mut u32; 4], at: impl Fn(usize) -> *const u8) {
-        for half in 0..2 {
+        for first in [0, 16] {
             // SAFETY: the contract of `gather4`.
             unsafe {
-                let part = |lane: usize| _mm_loadu_si128(at(16 * half + lane).cast());
-                let row = |k: usize| {
-                    let v = _mm512_castsi128_si512(part(k));
-                    let v = _mm512_inserti32x4::<1>(v, part(4 + k));
-                    let v = _mm512_inserti32x4::<2>(v, part(8 + k));
-                    _mm512_inserti32x4::<3>(v, part(12 + k))
-                };
-                let (r0, r1, r2, r3) = (row(0), row(1), row(2), row(3));
-                let (t0, t1) = (_mm512_unpacklo_epi32(r0, r1), _mm512_unpackhi_epi32(r0, r1));
-                let (t2, t3) = (_mm512_unpacklo_epi32(r2, r3), _mm512_unpackhi_epi32(r2, r3));
-                let put = |k: usize, v: __m512i| _mm512_storeu_si512(d[k].add(16 * half).cast(), v);
-                put(0, _mm512_unpacklo_epi64(t0, t2));
-                put(1, _mm512_unpackhi_epi64(t0, t2));
-                put(2, _mm512_unpacklo_epi64(t1, t3));
-                put(3, _mm512_unpackhi_epi64(t1, t3));
+                let rows = [
+                    row_avx512(&at, first),
+                    row_avx512(&at, first + 1),
+                    row_avx512(&at, first + 2),
+                    row_avx512(&at, first + 3),
+                ];
+                let words = transpose_avx512(rows);
+                for k in 0..4 {
+                    _mm512_storeu_si512(d[k].add(first).cast(), words[k]);
+                }
             }
         }
     }
 
     #[inline(always)]
     pub unsafe fn gather4_avx2(d: [*mut u32; 4], at: impl Fn(usize) -> *const u8) {
-        for eighth in 0..4 {
+        for first in [0, 8, 16, 24] {
             // SAFETY: the contract of `gather4`.
             unsafe {
-                let part = |lane: usize| _mm_loadu_si128(at(8 * eighth + lane).cast());
-                let row =
-                    |k: usize| _mm256_inserti128_si256::<1>(_mm256_castsi128_si256(part(k)), part(4 + k));
-                let (r0, r1, r2, r3) = (row(0), row(1), row(2), row(3));
-                let (t0, t1) = (_mm256_unpacklo_epi32(r0, r1), _mm256_unpackhi_epi32(r0, r1));
-                let (t2, t3) = (_mm256_unpacklo_epi32(r2, r3), _mm256_unpackhi_epi32(r2, r3));
-                let put = |k: usize, v: __m256i| _mm256_storeu_si256(d[k].add(8 * eighth).cast(), v);
-                put(0, _mm256_unpacklo_epi64(t0, t2));
-                put(1, _mm256_unpackhi_epi64(t0, t2));
-                put(2, _mm256_unpacklo_epi64(t1, t3));
-                put(3, _mm256_unpackhi_epi64(t1, t3));
+                let rows = [
+                    row_avx2(&at, first),
+                    row_avx2(&at, first + 1),
+                    row_avx2(&at, first + 2),
+                    row_avx2(&at, first + 3),
+                ];
+                let words = transpose_avx2(rows);
+                for k in 0..4 {
+                    _mm256_storeu_si256(d[k].add(first).cast(), words[k]);
+                }
             }
         }
     }
 
+    /// In order of lanes, so that the last one wins where two write one place.
     #[inline(always)]
     pub unsafe fn scatter4_avx512(s: [*const u32; 4], at: impl Fn(usize) -> *mut u8) {
-        for half in 0..2 {
+        for first in [0, 16] {
             // SAFETY: the contract of `scatter4`.
             unsafe {
-                let get = |k: usize| _mm512_loadu_si512(s[k].add(16 * half).cast());
-                let (a, b, c, e) = (get(0), get(1), get(2), get(3));
-                let (t0, t1) = (_mm512_unpacklo_epi32(a, b), _mm512_unpackhi_epi32(a, b));
-                let (t2, t3) = (_mm512_unpacklo_epi32(c, e), _mm512_unpackhi_epi32(c, e));
-                let rows = [
-                    _mm512_unpacklo_epi64(t0, t2),
-                    _mm512_unpackhi_epi64(t0, t2),
-                    _mm512_unpacklo_epi64(t1, t3),
-                    _mm512_unpackhi_epi64(t1, t3),
+                let words = [
+                    _mm512_loadu_si512(s[0].add(first).cast()),
+                    _mm512_loadu_si512(s[1].add(first).cast()),
+                    _mm512_loadu_si512(s[2].add(first).cast()),
+                    _mm512_loadu_si512(s[3].add(first).cast()),
                 ];
-                let put = |lane: usize, v: __m128i| _mm_storeu_si128(at(16 * half + lane).cast(), v);
-                // In order of lanes, so that the last one wins where two write one place.
+                let rows = transpose_avx512(words);
                 for k in 0..4 {
-                    put(k, _mm512_extracti32x4_epi32::<0>(rows[k]));
+                    _mm_storeu_si128(at(first + k).cast(), _mm512_castsi512_si128(rows[k]));
                 }
                 for k in 0..4 {
-                    put(4 + k, _mm512_extracti32x4_epi32::<1>(rows[k]));
+                    _mm_storeu_si128(at(first + 4 + k).cast(), _mm512_extracti32x4_epi32::<1>(rows[k]));
                 }
                 for k in 0..4 {
-                    put(8 + k, _mm512_extracti32x4_epi32::<2>(rows[k]));
+                    _mm_storeu_si128(at(first + 8 + k).cast(), _mm512_extracti32x4_epi32::<2>(rows[k]));
                 }
                 for k in 0..4 {
-                    put(12 + k, _mm512_extracti32x4_epi32::<3>(rows[k]));
+                    _mm_storeu_si128(at(first + 12 + k).cast(), _mm512_extracti32x4_epi32::<3>(rows[k]));
                 }
             }
         }
@@ -138,25 +184,21 @@ mod x86 {
 
     #[inline(always)]
     pub unsafe fn scatter4_avx2(s: [*const u32; 4], at: impl Fn(usize) -> *mut u8) {
-        for eighth in 0..4 {
+        for first in [0, 8, 16, 24] {
             // SAFETY: the contract of `scatter4`.
             unsafe {
-                let get = |k: usize| _mm256_loadu_si256(s[k].add(8 * eighth).cast());
-                let (a, b, c, e) = (get(0), get(1), get(2), get(3));
-                let (t0, t1) = (_mm256_unpacklo_epi32(a, b), _mm256_unpackhi_epi32(a, b));
-                let (t2, t3) = (_mm256_unpacklo_epi32(c, e), _mm256_unpackhi_epi32(c, e));
-                let rows = [
-                    _mm256_unpacklo_epi64(t0, t2),
-                    _mm256_unpackhi_epi64(t0, t2),
-                    _mm256_unpacklo_epi64(t1, t3),
-                    _mm256_unpackhi_epi64(t1, t3),
+                let words = [
+                    _mm256_loadu_si256(s[0].add(first).cast()),
+                    _mm256_loadu_si256(s[1].add(first).cast()),
+                    _mm256_loadu_si256(s[2].add(first).cast()),
+                    _mm256_loadu_si256(s[3].add(first).cast()),
                 ];
-                let put = |lane: usize, v: __m128i| _mm_storeu_si128(at(8 * eighth + lane).cast(), v);
+                let rows = transpose_avx2(words);
                 for k in 0..4 {
-                    put(k, _mm256_castsi256_si128(rows[k]));
+                    _mm_storeu_si128(at(first + k).cast(), _mm256_castsi256_si128(rows[k]));
                 }
                 for k in 0..4 {
-                    put(4 + k, _mm256_extracti128_si256::<1>(rows[k]));
+                    _mm_storeu_si128(at(first + 4 + k).cast(), _mm256_extracti128_si256::<1>(rows[k]));
                 }
             }
         }
