@@ -127,8 +127,8 @@ mod x86 {
                     row_avx512(&at, first + 3),
                 ];
                 let words = transpose_avx512(rows);
-                for k in 0..4 {
-                    _mm512_storeu_si512(d[k].add(first).cast(), words[k]);
+                for (d, words) in d.into_iter().zip(words) {
+                    _mm512_storeu_si512(d.add(first).cast(), words);
                 }
             }
         }
@@ -146,8 +146,8 @@ mod x86 {
                     row_avx2(&at, first + 3),
                 ];
                 let words = transpose_avx2(rows);
-                for k in 0..4 {
-                    _mm256_storeu_si256(d[k].add(first).cast(), words[k]);
+                for (d, words) in d.into_iter().zip(words) {
+                    _mm256_storeu_si256(d.add(first).cast(), words);
                 }
             }
         }
@@ -166,17 +166,17 @@ mod x86 {
                     _mm512_loadu_si512(s[3].add(first).cast()),
                 ];
                 let rows = transpose_avx512(words);
-                for k in 0..4 {
-                    _mm_storeu_si128(at(first + k).cast(), _mm512_castsi512_si128(rows[k]));
+                for (k, row) in rows.into_iter().enumerate() {
+                    _mm_storeu_si128(at(first + k).cast(), _mm512_castsi512_si128(row));
                 }
-                for k in 0..4 {
-                    _mm_storeu_si128(at(first + 4 + k).cast(), _mm512_extracti32x4_epi32::<1>(rows[k]));
+                for (k, row) in rows.into_iter().enumerate() {
+                    _mm_storeu_si128(at(first + 4 + k).cast(), _mm512_extracti32x4_epi32::<1>(row));
                 }
-                for k in 0..4 {
-                    _mm_storeu_si128(at(first + 8 + k).cast(), _mm512_extracti32x4_epi32::<2>(rows[k]));
+                for (k, row) in rows.into_iter().enumerate() {
+                    _mm_storeu_si128(at(first + 8 + k).cast(), _mm512_extracti32x4_epi32::<2>(row));
                 }
-                for k in 0..4 {
-                    _mm_storeu_si128(at(first + 12 + k).cast(), _mm512_extracti32x4_epi32::<3>(rows[k]));
+                for (k, row) in rows.into_iter().enumerate() {
+                    _mm_storeu_si128(at(first + 12 + k).cast(), _mm512_extracti32x4_epi32::<3>(row));
                 }
             }
         }
@@ -194,11 +194,11 @@ mod x86 {
                     _mm256_loadu_si256(s[3].add(first).cast()),
                 ];
                 let rows = transpose_avx2(words);
-                for k in 0..4 {
-                    _mm_storeu_si128(at(first + k).cast(), _mm256_castsi256_si128(rows[k]));
+                for (k, row) in rows.into_iter().enumerate() {
+                    _mm_storeu_si128(at(first + k).cast(), _mm256_castsi256_si128(row));
                 }
-                for k in 0..4 {
-                    _mm_storeu_si128(at(first + 4 + k).cast(), _mm256_extracti128_si256::<1>(rows[k]));
+                for (k, row) in rows.into_iter().enumerate() {
+                    _mm_storeu_si128(at(first + 4 + k).cast(), _mm256_extracti128_si256::<1>(row));
                 }
             }
         }
