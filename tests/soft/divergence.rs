@@ -9,7 +9,7 @@ fn collatz(mut n: u32) -> u32 {
     let (mut steps, mut sum) = (0u32, 0u32);
     while n != 1 {
         sum = sum.wrapping_add(n);
-        n = if n % 2 == 0 { n / 2 } else { 3 * n + 1 };
+        n = if n.is_multiple_of(2) { n / 2 } else { 3 * n + 1 };
         steps += 1;
     }
     sum.wrapping_mul(1000).wrapping_add(steps)
@@ -58,9 +58,9 @@ SLOW:
     bra JOIN;
 END:";
     let out: [u32; 32] = lanes::<u32, u32>(&best(), body, &[]).unwrap();
-    for lane in 0..32 {
+    for (lane, got) in out.into_iter().enumerate() {
         let other = lane ^ 16;
-        assert_eq!(out[lane], other as u32 + if other < 5 { 7 } else { 100 });
+        assert_eq!(got, other as u32 + if other < 5 { 7 } else { 100 });
     }
 }
 

@@ -48,13 +48,13 @@ fn bf16_product() {
                  {{in4, in5}}, {{in6, in7, in8, in9}};\nmov.b32 out, %f{i};"
             );
             let out: [u32; 32] = lanes(&soft(level), &body, &inputs).unwrap();
-            for lane in 0..32 {
+            for (lane, got) in out.into_iter().enumerate() {
                 let (row, column) = place(lane, i);
                 let sum = |odd: usize| {
                     (0..8).fold(0f32, |s, k| a[row][2 * k + odd].mul_add(b[2 * k + odd][column], s))
                 };
                 let expected = c(row, column) + (sum(0) + sum(1));
-                assert_eq!(f32::from_bits(out[lane]), expected, "{level:?}, row {row}, column {column}");
+                assert_eq!(f32::from_bits(got), expected, "{level:?}, row {row}, column {column}");
             }
         }
     }
@@ -79,10 +79,10 @@ fn tf32_product() {
              {{in0, in1, in2, in3}}, {{in4, in5}}, {{%f4, %f4, %f4, %f4}};\nmov.b32 out, %f{i};"
         );
         let out: [u32; 32] = lanes(&soft(Level::detect()), &body, &inputs).unwrap();
-        for lane in 0..32 {
+        for (lane, got) in out.into_iter().enumerate() {
             let (row, n) = (lane / 4 + 8 * (i >> 1), 2 * (lane % 4) + (i & 1));
             let expected: f32 = (0..8).map(|k| a(row, k) * b(k, n)).sum::<f32>() + 1.0;
-            assert_eq!(f32::from_bits(out[lane]), expected);
+            assert_eq!(f32::from_bits(got), expected);
         }
     }
 }
@@ -129,8 +129,8 @@ fn move_matrix_transposes() {
     let a: [u32; 32] = std::array::from_fn(|lane| (2 * lane) as u32 | (2 * lane as u32 + 1) << 16);
     let out: [u32; 32] =
         lanes(&soft(Level::detect()), "movmatrix.sync.aligned.m8n8.trans.b16 out, in0;", &[&a]).unwrap();
-    for lane in 0..32 {
+    for (lane, got) in out.into_iter().enumerate() {
         let element = |half: usize| (8 * (2 * (lane & 3) + half) + (lane >> 2)) as u32;
-        assert_eq!(out[lane], element(0) | element(1) << 16);
+        assert_eq!(got, element(0) | element(1) << 16);
     }
 }

@@ -83,7 +83,7 @@ impl Pool {
         // SAFETY: the state is closed and no worker is active, so nobody reads the cell.
         unsafe { *self.shared.work.get() = Some(forever) };
         let epoch = self.shared.state.load(Ordering::Relaxed) / EPOCH + 1;
-        self.shared.state.store(epoch * EPOCH | OPEN, Ordering::SeqCst);
+        self.shared.state.store((epoch * EPOCH) | OPEN, Ordering::SeqCst);
         for worker in &self.workers {
             if worker.sleeping.load(Ordering::SeqCst) {
                 worker.thread.unpark();

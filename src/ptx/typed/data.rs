@@ -248,9 +248,9 @@ pub(super) fn copy_async(mut reader: Reader) -> Result<Instruction> {
 }
 
 pub(super) fn load_matrix(mut reader: Reader) -> Result<Instruction> {
-    let _ = reader.require(&[("sync", ())])?;
-    let _ = reader.require(&[("aligned", ())])?;
-    let _ = reader.require(&[("m8n8", ())])?;
+    reader.require(&[("sync", ())])?;
+    reader.require(&[("aligned", ())])?;
+    reader.require(&[("m8n8", ())])?;
     let count = reader.require(&[("x1", 1), ("x2", 2), ("x4", 4)])?;
     let transposed = reader.flag("trans");
     if !(reader.flag("shared") || reader.flag("shared::cta")) || reader.ty()? != Type::B16 {

@@ -41,8 +41,7 @@ fn of_addends() {
             let recorded = case.record(&mut recording, &data);
             recording.backward(&recorded.y, &data.dy);
             let gradient = |tensor: &Option<_>| recording.gradient(tensor.as_ref().unwrap());
-            let [db, di, dr] =
-                [&recorded.bias, &recorded.per_image, &recorded.residual].map(|tensor| gradient(tensor));
+            let [db, di, dr] = [&recorded.bias, &recorded.per_image, &recorded.residual].map(gradient);
             let got = recording.run(&[&db, &di, &dr]);
             let (bias, per_image) = case.expected_sums(&data);
             assert_close(&format!("the bias's gradient, {case:?}"), db.shape(), &got[0], &bias);

@@ -31,7 +31,7 @@ pub unsafe fn barrier(ip: *const Inst, warp: &mut Warp) -> *const Inst {
         }
         let id = *warp.slot::<u32>(i.a).add(lane);
         let threads = *warp.slot::<u32>(i.b).add(lane);
-        if id >= BARRIERS || threads % 32 != 0 {
+        if id >= BARRIERS || !threads.is_multiple_of(32) {
             let message = format!("barrier {id} for {threads} threads (16 barriers, whole warps)");
             return warp.fail(pc, Cause::Barrier(message), Some(lane as u32));
         }

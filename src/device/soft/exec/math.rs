@@ -98,7 +98,7 @@ pub fn ex2(x: f32) -> f32 {
     let p = p * f + 1.333_355_8e-3;
     let p = p * f + 9.618_129e-3;
     let p = p * f + 5.550_411e-2;
-    let p = p * f + 2.402_265_1e-1;
+    let p = p * f + 2.402_265e-1;
     let p = p * f + LN_2;
     let p = p * f + 1.0;
     // In two factors, so that neither over- nor underflows.
@@ -137,8 +137,8 @@ fn turns(x: f32) -> f32 {
     let cut = f64::from_bits(product.to_bits() & !0x1FFF_FFFF) as f32;
     let small = cut.abs() < 4_194_304.0;
     let whole = (cut + ROUND) - ROUND;
-    // From 2^22 on every f32 is a whole number of turns; infinity minus itself is NaN.
-    if small { cut - whole } else { cut - cut }
+    // From 2^22 on every f32 is a whole number of turns; infinity times zero is NaN.
+    if small { cut - whole } else { cut * 0.0 }
 }
 
 /// sin(2 pi r) for |r| <= 1/4.
@@ -174,7 +174,7 @@ pub fn cos(x: f32) -> f32 {
 pub fn tanh(x: f32) -> f32 {
     let size = x.abs();
     let s = x * x;
-    let p = -5.704_988_7e-3 * s + 2.063_908_9e-2;
+    let p = -5.704_988_7e-3 * s + 2.063_909e-2;
     let p = p * s - 5.373_971_6e-2;
     let p = p * s + 1.333_144_2e-1;
     let p = p * s - 3.333_328e-1;

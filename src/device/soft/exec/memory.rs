@@ -161,8 +161,8 @@ impl<S: Space, E: Element> Body for Load<S, E> {
             } else if mask == !0 && uniform(&at) {
                 d.cast::<[E::Reg; 32]>().write([E::load(element(at[0]).read_unaligned()); 32]);
             } else if mask == !0 {
-                for lane in 0..32 {
-                    *d.add(lane) = E::load(element(at[lane]).read_unaligned());
+                for (lane, &address) in at.iter().enumerate() {
+                    *d.add(lane) = E::load(element(address).read_unaligned());
                 }
             } else {
                 for lane in (0..32).filter(|lane| mask >> lane & 1 != 0) {

@@ -94,12 +94,12 @@ impl<E: Operand, const K: usize> Body for Product<E, K> {
             }
             let c: [[u32; 32]; 4] = std::array::from_fn(|register| lanes(4 + 3 * steps + register));
             let mut d = [[0u32; 32]; 4];
-            for row in 0..16 {
+            for (row, a) in a.iter().enumerate() {
                 let (mut even, mut odd) = ([0f32; 8], [0f32; 8]);
                 for k in 0..K / 2 {
                     for n in 0..8 {
-                        even[n] = fma::<L>(a[row][2 * k], b[2 * k][n], even[n]);
-                        odd[n] = fma::<L>(a[row][2 * k + 1], b[2 * k + 1][n], odd[n]);
+                        even[n] = fma::<L>(a[2 * k], b[2 * k][n], even[n]);
+                        odd[n] = fma::<L>(a[2 * k + 1], b[2 * k + 1][n], odd[n]);
                     }
                 }
                 for n in 0..8 {
