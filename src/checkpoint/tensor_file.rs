@@ -71,7 +71,9 @@ impl<'a> Tensors<'a> {
         }
         layout.pack(|entry| {
             let view = &views[entry.name.as_str()];
-            to_f32(view).map_err(|reason| CheckpointError::tensor(self.path, &entry.name, reason))
+            to_f32(view).map_err(|reason| {
+                CheckpointError::tensor(self.path, &format!("{prefix}{}", entry.name), reason)
+            })
         })
     }
 

@@ -29,7 +29,6 @@ pub(super) struct Added<'a> {
 }
 
 impl Convolution {
-    /// A 3 x 3 convolution.
     pub fn new(
         layout: &mut Layout,
         name: &str,
@@ -37,22 +36,7 @@ impl Convolution {
         geometry: Geometry,
         init: Init,
     ) -> Convolution {
-        Convolution::of_side(3, layout, name, [inputs, outputs], geometry, init)
-    }
-
-    /// A 1 x 1 convolution.
-    pub fn pointwise(layout: &mut Layout, name: &str, channels: [usize; 2]) -> Convolution {
-        Convolution::of_side(1, layout, name, channels, Geometry::POINTWISE, VARIANCE_KEPT)
-    }
-
-    fn of_side(
-        side: usize,
-        layout: &mut Layout,
-        name: &str,
-        [inputs, outputs]: [usize; 2],
-        geometry: Geometry,
-        init: Init,
-    ) -> Convolution {
+        let side = geometry.kernel;
         let weight = layout.convolution(format!("{name}.weight"), [outputs, side, side, inputs], init);
         let bias = layout.vector(&[format!("{name}.bias")], outputs, 0.0);
         Convolution { weight, bias, geometry }

@@ -36,8 +36,10 @@ impl ResnetBlock {
             time_emb_proj: Linear::new(layout, &part("time_emb_proj"), time, VARIANCE_KEPT),
             norm2: GroupNorm::new(layout, &part("norm2"), outputs, groups, eps),
             conv2: Convolution::new(layout, &part("conv2"), [outputs, outputs], same, ALMOST_ZERO),
-            conv_shortcut: (inputs != outputs)
-                .then(|| Convolution::pointwise(layout, &part("conv_shortcut"), [inputs, outputs])),
+            conv_shortcut: (inputs != outputs).then(|| {
+                let (name, channels) = (part("conv_shortcut"), [inputs, outputs]);
+                Convolution::new(layout, &name, channels, Geometry::POINTWISE, VARIANCE_KEPT)
+            }),
             name,
         }
     }
