@@ -177,15 +177,21 @@ fn divide(op: IntBinary, width: Width, level: Level) -> Handler {
 }
 
 /// Through f64, which vectors can divide: a quotient of 32-bit integers that is not whole differs from the
-/// next whole number by at least 2^-32 of itself, far more than the rounding error.
+/// next whole number by far more than the rounding error. Adding 2^52 puts the nearest integer into the low
+/// bits; where that is too large, the product shows it.
 #[inline(always)]
 fn div_u32(a: u32, b: u32) -> u32 {
-    (f64::from(a) / f64::from(b)) as i64 as u32
+    const SHIFT: f64 = 4_503_599_627_370_496.0;
+    let nearest = (f64::from(a) / f64::from(b) + SHIFT).to_bits() as u32;
+    let above = u64::from(nearest) * u64::from(b) > u64::from(a);
+    nearest.wrapping_sub(u32::from(above))
 }
 
 #[inline(always)]
 fn div_s32(a: i32, b: i32) -> i32 {
-    (f64::from(a) / f64::from(b)) as i64 as i32
+    let size = div_u32(a.unsigned_abs(), b.unsigned_abs());
+    let negative = (a ^ b) >> 31;
+    (size as i32 ^ negative).wrapping_sub(negative)
 }
 
 #[inline(always)]
@@ -393,7 +399,7 @@ impl Body for Lop3 {
                         (!y & ((!z & rows[4]) | (z & rows[5]))) | (y & ((!z & rows[6]) | (z & rows[7])));
                     out[lane] = (!x & low) | (x & high);
                 }
-                super::lanes::write_half(d.add(16 * half), mask >> (16 * half), mask == !0, out);
+                super::lanes::write_half::<_, L>(d.add(16 * half), mask >> (16 * half), mask == !0, out);
             }
             ip.add(1)
         }

@@ -5,23 +5,28 @@
 //! last (its [`Site`]) and one for alignment. Where that fails, [`general`] finds out why.
 
 use super::access::general;
+use super::address::{Address, Lie};
 use super::lanes::{HALF, Lane, write_half};
-use super::transpose::{gather4, scatter4};
+use super::transpose::{self, Places};
 use super::warp::Site;
 use super::{Body, Handler, Inst, Warp, handler};
+#[cfg(target_arch = "x86_64")]
+use crate::device::soft::level::AVX512;
 use crate::device::soft::level::Level;
 use std::marker::PhantomData;
 
 /// Which memory, and how wide its addresses are.
 trait Space: 'static {
-    type Address: Lane + Into<u64>;
+    type Address: Address;
+
     /// The memory that an access may touch without a look-up.
     ///
     /// # Safety
     /// As for [`Body::run`].
     unsafe fn extent(warp: &Warp, i: &Inst) -> Site;
-    /// Offset of an address plus an immediate from the start of the memory.
-    fn offset(address: Self::Address, imm: i32, lo: u64) -> u64;
+
+    /// What is added to an address to make it an offset: the immediate, less the start of the memory.
+    fn shift(imm: i32, lo: u64) -> Self::Address;
 }
 
 struct Global;
@@ -37,8 +42,8 @@ impl Space for Global {
     }
 
     #[inline(always)]
-    fn offset(address: u64, imm: i32, lo: u64) -> u64 {
-        address.wrapping_add(imm as i64 as u64).wrapping_sub(lo)
+    fn shift(imm: i32, lo: u64) -> u64 {
+        (imm as i64 as u64).wrapping_sub(lo)
     }
 }
 
@@ -51,8 +56,8 @@ impl Space for Shared {
     }
 
     #[inline(always)]
-    fn offset(address: u32, imm: i32, _lo: u64) -> u64 {
-        u64::from(address.wrapping_add(imm as u32))
+    fn shift(imm: i32, _lo: u64) -> u32 {
+        imm as u32
     }
 }
 
@@ -83,54 +88,98 @@ macro_rules! elements {
 }
 elements!(Byte: u8 as u32, SignedByte: i8 as u32, Half: u16 as u32, SignedHalf: i16 as u32, Word: u32 as u32, Long: u64 as u64);
 
-/// Offsets of all lanes from the start of the memory; `None` if one of `mask` is outside or misaligned.
+/// The addresses of one access, checked.
+struct Lanes<A> {
+    addresses: *const A,
+    shift: A,
+    host: *mut u8,
+}
+
+impl<A: Address> Lanes<A> {
+    /// Where lane `lane` points to in host memory.
+    ///
+    /// # Safety
+    /// The lane is below 32.
+    #[inline(always)]
+    unsafe fn at(&self, lane: usize) -> *mut u8 {
+        // SAFETY: the caller's contract.
+        self.host.wrapping_add(unsafe { *self.addresses.add(lane) }.offset(self.shift))
+    }
+
+    /// How the 16 lanes of one half lie, for elements of `step` bytes.
+    ///
+    /// # Safety
+    /// The CPU has level `L`.
+    #[inline(always)]
+    unsafe fn lie<const L: u8>(&self, half: usize, step: usize) -> Lie {
+        // SAFETY: there are 32 addresses.
+        unsafe { A::lie::<L>(self.addresses.add(HALF * half), step as u64) }
+    }
+}
+
+/// The lanes of one half, for [`transpose`].
+struct HalfLanes<'a, A> {
+    lanes: &'a Lanes<A>,
+    first: usize,
+}
+
+impl<A: Address> Places for HalfLanes<'_, A> {
+    #[inline(always)]
+    unsafe fn at(&self, lane: usize) -> *mut u8 {
+        // SAFETY: the caller's contract.
+        unsafe { self.lanes.at(self.first + lane) }
+    }
+}
+
+/// The lanes of one half, some of which read nothing.
+struct SomeLanes<'a, A> {
+    lanes: &'a Lanes<A>,
+    first: usize,
+    mask: u32,
+}
+
+/// What lanes outside of a mask read.
+static NOTHING: [u32; 4] = [0; 4];
+
+impl<A: Address> Places for SomeLanes<'_, A> {
+    #[inline(always)]
+    unsafe fn at(&self, lane: usize) -> *mut u8 {
+        // SAFETY: the caller's contract.
+        let there = unsafe { self.lanes.at(self.first + lane) };
+        if self.mask >> lane & 1 != 0 { there } else { NOTHING.as_ptr().cast_mut().cast() }
+    }
+}
+
+/// The addresses of instruction `i` for accesses of `bytes` bytes; `None` if one of `mask` is outside of the
+/// memory touched last, or misaligned.
 ///
 /// # Safety
-/// `addresses` points to 32 lanes.
+/// As for [`Body::run`].
 #[inline(always)]
-unsafe fn offsets<S: Space>(
-    addresses: *const S::Address,
-    imm: i32,
-    extent: &Site,
-    bytes: u64,
+unsafe fn checked<S: Space, const L: u8>(
+    warp: &Warp,
+    i: &Inst,
+    bytes: usize,
     mask: u32,
-) -> Option<[u64; 32]> {
-    let mut out = [0u64; 32];
-    if extent.len < bytes {
-        return None;
+) -> Option<Lanes<S::Address>> {
+    // SAFETY: operands of a decoded instruction lie in the warp's files.
+    unsafe {
+        let extent = S::extent(warp, i);
+        let addresses = warp.slot::<S::Address>(i.a).cast_const();
+        let shift = S::shift(i.imm, extent.lo);
+        let limit = extent.len.checked_sub(bytes as u64)?;
+        let inside = S::Address::inside::<L>(addresses, shift, limit, bytes as u64, mask);
+        inside.then_some(Lanes { addresses, shift, host: extent.host })
     }
-    let limit = extent.len - bytes;
-    let mut wrong = 0u64;
-    for half in 0..2 {
-        // SAFETY: the caller's contract.
-        let x = unsafe { addresses.add(HALF * half).cast::<[S::Address; HALF]>().read() };
-        for lane in 0..HALF {
-            let offset = S::offset(x[lane], imm, extent.lo);
-            let bad = u64::from(offset > limit) | (offset & (bytes - 1));
-            let active = (u64::from(mask >> (HALF * half)) >> lane & 1).wrapping_neg();
-            wrong |= bad & active;
-            out[HALF * half + lane] = offset;
-        }
-    }
-    (wrong == 0).then_some(out)
 }
 
-/// Whether lane `l` is `step * l` bytes behind lane 0.
+/// The lanes of a mask, lowest first.
 #[inline(always)]
-fn contiguous(offsets: &[u64; 32], step: u64) -> bool {
-    if offsets[31].wrapping_sub(offsets[0]) != 31 * step {
-        return false;
+fn each_lane(mut mask: u32, mut run: impl FnMut(usize)) {
+    while mask != 0 {
+        run(mask.trailing_zeros() as usize);
+        mask &= mask - 1;
     }
-    let mut wrong = 0;
-    for lane in 0..32 {
-        wrong |= offsets[lane] ^ offsets[0].wrapping_add(step * lane as u64);
-    }
-    wrong == 0
-}
-
-#[inline(always)]
-fn uniform(offsets: &[u64; 32]) -> bool {
-    offsets[31] == offsets[0] && offsets.iter().fold(0, |wrong, offset| wrong | (offset ^ offsets[0])) == 0
 }
 
 struct Load<S, E>(PhantomData<(S, E)>);
@@ -138,35 +187,39 @@ struct Load<S, E>(PhantomData<(S, E)>);
 impl<S: Space, E: Element> Body for Load<S, E> {
     #[inline(always)]
     unsafe fn run<const L: u8>(ip: *const Inst, warp: &mut Warp) -> *const Inst {
-        // SAFETY: operands of a decoded instruction lie in the warp's files; offsets are checked.
+        // SAFETY: operands of a decoded instruction lie in the warp's files; addresses are checked.
         unsafe {
             let i = &*ip;
             let mask = warp.mask(i);
+            let bytes = size_of::<E::Memory>();
             if mask == 0 {
                 return ip.add(1);
             }
-            let extent = S::extent(warp, i);
-            let bytes = size_of::<E::Memory>() as u64;
-            let Some(at) = offsets::<S>(warp.slot(i.a), i.imm, &extent, bytes, mask) else {
+            let Some(lanes) = checked::<S, L>(warp, i, bytes, mask) else {
                 return general(ip, warp, mask);
             };
             let d = warp.slot::<E::Reg>(i.d);
-            let element = |offset: u64| extent.host.wrapping_add(offset as usize).cast::<E::Memory>();
-            if mask == !0 && contiguous(&at, bytes) {
-                let first = element(at[0]);
-                for half in 0..2 {
-                    let x = first.add(HALF * half).cast::<[E::Memory; HALF]>().read_unaligned();
-                    write_half(d.add(HALF * half), !0, true, x.map(E::load));
-                }
-            } else if mask == !0 && uniform(&at) {
-                d.cast::<[E::Reg; 32]>().write([E::load(element(at[0]).read_unaligned()); 32]);
-            } else if mask == !0 {
-                for (lane, &address) in at.iter().enumerate() {
-                    *d.add(lane) = E::load(element(address).read_unaligned());
-                }
-            } else {
-                for lane in (0..32).filter(|lane| mask >> lane & 1 != 0) {
-                    *d.add(lane) = E::load(element(at[lane]).read_unaligned());
+            if mask != !0 {
+                load_some::<S, E, L>(&lanes, d, mask);
+                return ip.add(1);
+            }
+            for half in 0..2 {
+                let d = d.add(HALF * half);
+                let first = lanes.at(HALF * half).cast::<E::Memory>();
+                match lanes.lie::<L>(half, bytes) {
+                    Lie::Rows => {
+                        let x = first.cast::<[E::Memory; HALF]>().read_unaligned();
+                        write_half::<_, L>(d, !0, true, x.map(E::load));
+                    }
+                    Lie::Same => {
+                        d.cast::<[E::Reg; HALF]>().write([E::load(first.read_unaligned()); HALF]);
+                    }
+                    Lie::Scattered => {
+                        for lane in 0..HALF {
+                            let element = lanes.at(HALF * half + lane).cast::<E::Memory>();
+                            *d.add(lane) = E::load(element.read_unaligned());
+                        }
+                    }
                 }
             }
             ip.add(1)
@@ -174,38 +227,136 @@ impl<S: Space, E: Element> Body for Load<S, E> {
     }
 }
 
+/// A load in some of the lanes.
+///
+/// # Safety
+/// The addresses of `mask` are checked; `d` points to 32 lanes.
+#[inline(always)]
+unsafe fn load_some<S: Space, E: Element, const L: u8>(lanes: &Lanes<S::Address>, d: *mut E::Reg, mask: u32) {
+    #[cfg(target_arch = "x86_64")]
+    if L == AVX512 && size_of::<E::Memory>() == 4 {
+        for half in 0..2 {
+            let part = mask >> (HALF * half) & 0xFFFF;
+            // SAFETY: lanes outside of the mask are not read.
+            let done = unsafe { masked::load::<S>(lanes, half, d.cast::<u32>().add(HALF * half), part) };
+            if !done {
+                each_lane(part << (HALF * half), |lane| {
+                    // SAFETY: the lane is in the mask.
+                    unsafe { *d.add(lane) = E::load(lanes.at(lane).cast::<E::Memory>().read_unaligned()) }
+                });
+            }
+        }
+        return;
+    }
+    // SAFETY: the lane is in the mask.
+    each_lane(mask, |lane| unsafe {
+        *d.add(lane) = E::load(lanes.at(lane).cast::<E::Memory>().read_unaligned());
+    });
+}
+
 struct Store<S, E>(PhantomData<(S, E)>);
 
 impl<S: Space, E: Element> Body for Store<S, E> {
     #[inline(always)]
     unsafe fn run<const L: u8>(ip: *const Inst, warp: &mut Warp) -> *const Inst {
-        // SAFETY: operands of a decoded instruction lie in the warp's files; offsets are checked.
+        // SAFETY: operands of a decoded instruction lie in the warp's files; addresses are checked.
         unsafe {
             let i = &*ip;
             let mask = warp.mask(i);
+            let bytes = size_of::<E::Memory>();
             if mask == 0 {
                 return ip.add(1);
             }
-            let extent = S::extent(warp, i);
-            let bytes = size_of::<E::Memory>() as u64;
-            let Some(at) = offsets::<S>(warp.slot(i.a), i.imm, &extent, bytes, mask) else {
+            let Some(lanes) = checked::<S, L>(warp, i, bytes, mask) else {
                 return general(ip, warp, mask);
             };
             let b = warp.slot::<E::Reg>(i.b);
-            let element = |offset: u64| extent.host.wrapping_add(offset as usize).cast::<E::Memory>();
-            if mask == !0 && contiguous(&at, bytes) {
-                let first = element(at[0]);
-                for half in 0..2 {
-                    let x = b.add(HALF * half).cast::<[E::Reg; HALF]>().read();
-                    first.add(HALF * half).cast::<[E::Memory; HALF]>().write_unaligned(x.map(E::store));
+            for half in 0..2 {
+                let part = mask >> (HALF * half) & 0xFFFF;
+                let b = b.add(HALF * half);
+                if part == 0xFFFF && lanes.lie::<L>(half, bytes) == Lie::Rows {
+                    let x = b.cast::<[E::Reg; HALF]>().read();
+                    let first = lanes.at(HALF * half).cast::<[E::Memory; HALF]>();
+                    first.write_unaligned(x.map(E::store));
+                    continue;
                 }
-            } else {
-                for lane in (0..32).filter(|lane| mask >> lane & 1 != 0) {
-                    element(at[lane]).write_unaligned(E::store(*b.add(lane)));
+                #[cfg(target_arch = "x86_64")]
+                if L == AVX512 && bytes == 4 && masked::store::<S>(&lanes, half, b.cast(), part) {
+                    continue;
                 }
+                each_lane(part, |lane| {
+                    let element = lanes.at(HALF * half + lane).cast::<E::Memory>();
+                    element.write_unaligned(E::store(*b.add(lane)));
+                });
             }
             ip.add(1)
         }
+    }
+}
+
+/// Parts of a row of words, with AVX-512's masks.
+#[cfg(target_arch = "x86_64")]
+mod masked {
+    use super::super::address::Address;
+    use super::{AVX512, HALF, Lanes, Space};
+    use std::arch::x86_64::*;
+
+    /// Loads the lanes of `mask` if they lie in a row; whether they do.
+    ///
+    /// # Safety
+    /// The addresses of `mask` are checked, and the CPU has AVX-512.
+    #[inline(always)]
+    pub unsafe fn load<S: Space>(lanes: &Lanes<S::Address>, half: usize, d: *mut u32, mask: u32) -> bool {
+        // SAFETY: the caller's contract; lanes outside of the mask are neither read nor written.
+        unsafe {
+            if mask == 0 || !S::Address::rows::<AVX512>(lanes.addresses.add(HALF * half), 4, mask) {
+                return mask == 0;
+            }
+            let x = _mm512_maskz_loadu_epi32(mask as u16, row::<S>(lanes, half, mask).cast());
+            _mm512_mask_storeu_epi32(d.cast(), mask as u16, x);
+            true
+        }
+    }
+
+    /// Stores the lanes of `mask` if they lie in a row; whether they do.
+    ///
+    /// # Safety
+    /// As for [`load`].
+    #[inline(always)]
+    pub unsafe fn store<S: Space>(lanes: &Lanes<S::Address>, half: usize, b: *const u32, mask: u32) -> bool {
+        // SAFETY: the caller's contract; lanes outside of the mask are not written.
+        unsafe {
+            if mask == 0 || !S::Address::rows::<AVX512>(lanes.addresses.add(HALF * half), 4, mask) {
+                return mask == 0;
+            }
+            let to = row::<S>(lanes, half, mask);
+            _mm512_mask_storeu_epi32(to.cast(), mask as u16, _mm512_loadu_si512(b.cast()));
+            true
+        }
+    }
+
+    /// Where lane 0 of the half is, or would be.
+    ///
+    /// # Safety
+    /// `mask` is not empty.
+    #[inline(always)]
+    unsafe fn row<S: Space>(lanes: &Lanes<S::Address>, half: usize, mask: u32) -> *mut u8 {
+        let first = mask.trailing_zeros() as usize;
+        // SAFETY: the lane is below 32.
+        unsafe { lanes.at(HALF * half + first) }.wrapping_sub(4 * first)
+    }
+}
+
+/// The registers of a vector access, from its list.
+///
+/// # Safety
+/// The instruction belongs to the warp's code and has `N` elements.
+#[inline(always)]
+unsafe fn registers<const N: usize>(warp: &Warp, i: &Inst) -> [*mut u32; N] {
+    // SAFETY: the caller's contract.
+    unsafe {
+        let places = warp.block.code.accesses.get_unchecked(i.site as usize).elements.as_ptr();
+        std::array::from_fn(|k| warp.slot((*places.add(k)).slot))
     }
 }
 
@@ -215,37 +366,78 @@ impl<S: Space, const N: usize> Body for LoadVector<S, N> {
     /// Words of 32 bits; the destinations are in the access's list.
     #[inline(always)]
     unsafe fn run<const L: u8>(ip: *const Inst, warp: &mut Warp) -> *const Inst {
-        // SAFETY: operands of a decoded instruction lie in the warp's files; offsets are checked.
+        // SAFETY: operands of a decoded instruction lie in the warp's files; addresses are checked.
         unsafe {
             let i = &*ip;
             let mask = warp.mask(i);
             if mask == 0 {
                 return ip.add(1);
             }
-            let extent = S::extent(warp, i);
-            let Some(at) = offsets::<S>(warp.slot(i.a), i.imm, &extent, 4 * N as u64, mask) else {
+            let Some(lanes) = checked::<S, L>(warp, i, 4 * N, mask) else {
                 return general(ip, warp, mask);
             };
-            let places = warp.block.code.accesses.get_unchecked(i.site as usize).elements.as_ptr();
-            let d: [*mut u32; N] = std::array::from_fn(|k| warp.slot((*places.add(k)).slot));
-            let vector = |offset: u64| extent.host.wrapping_add(offset as usize).cast::<[u32; N]>();
-            if mask == !0 && uniform(&at) {
-                let x = vector(at[0]).read_unaligned();
-                for k in 0..N {
-                    d[k].cast::<[u32; 32]>().write([x[k]; 32]);
-                }
-            } else if mask == !0 && N == 4 {
-                let d4: [*mut u32; 4] = std::array::from_fn(|k| d[k % N]);
-                gather4::<L>(d4, |lane| vector(at[lane]).cast());
-            } else {
-                for lane in (0..32).filter(|lane| mask >> lane & 1 != 0) {
-                    let x = vector(at[lane]).read_unaligned();
-                    for k in 0..N {
-                        *d[k].add(lane) = x[k];
-                    }
+            let d = registers::<N>(warp, i);
+            for half in 0..2 {
+                let part = mask >> (HALF * half) & 0xFFFF;
+                let d: [*mut u32; N] = std::array::from_fn(|k| d[k].add(HALF * half));
+                if N == 4 && part == 0xFFFF {
+                    load_four::<S, L>(&lanes, half, std::array::from_fn(|k| d[k % N]));
+                } else if N == 4 && part != 0 {
+                    load_four_some::<S, L>(&lanes, half, std::array::from_fn(|k| d[k % N]), part);
+                } else {
+                    each_lane(part, |lane| {
+                        let x = lanes.at(HALF * half + lane).cast::<[u32; N]>().read_unaligned();
+                        for k in 0..N {
+                            *d[k].add(lane) = x[k];
+                        }
+                    });
                 }
             }
             ip.add(1)
+        }
+    }
+}
+
+/// Four words in each of 16 lanes.
+///
+/// # Safety
+/// The addresses of the half are checked, and the CPU has level `L`.
+#[inline(always)]
+unsafe fn load_four<S: Space, const L: u8>(lanes: &Lanes<S::Address>, half: usize, d: [*mut u32; 4]) {
+    // SAFETY: the caller's contract.
+    unsafe {
+        match lanes.lie::<L>(half, 16) {
+            Lie::Rows => transpose::rows::<L>(d, lanes.at(HALF * half)),
+            Lie::Same => {
+                let x = lanes.at(HALF * half).cast::<[u32; 4]>().read_unaligned();
+                for k in 0..4 {
+                    d[k].cast::<[u32; HALF]>().write([x[k]; HALF]);
+                }
+            }
+            Lie::Scattered => transpose::gather::<_, L>(d, &HalfLanes { lanes, first: HALF * half }),
+        }
+    }
+}
+
+/// Four words in some of 16 lanes.
+///
+/// # Safety
+/// The addresses of `mask` in the half are checked, and the CPU has level `L`.
+#[inline(always)]
+unsafe fn load_four_some<S: Space, const L: u8>(
+    lanes: &Lanes<S::Address>,
+    half: usize,
+    d: [*mut u32; 4],
+    mask: u32,
+) {
+    let mut x = [[0u32; HALF]; 4];
+    let [x0, x1, x2, x3] = &mut x;
+    // SAFETY: the caller's contract; the other lanes read a place of their own.
+    unsafe {
+        let to = [x0.as_mut_ptr(), x1.as_mut_ptr(), x2.as_mut_ptr(), x3.as_mut_ptr()];
+        transpose::gather::<_, L>(to, &SomeLanes { lanes, first: HALF * half, mask });
+        for k in 0..4 {
+            write_half::<_, L>(d[k], mask, false, x[k]);
         }
     }
 }
@@ -256,27 +448,28 @@ impl<S: Space, const N: usize> Body for StoreVector<S, N> {
     /// Words of 32 bits; the sources are in the access's list.
     #[inline(always)]
     unsafe fn run<const L: u8>(ip: *const Inst, warp: &mut Warp) -> *const Inst {
-        // SAFETY: operands of a decoded instruction lie in the warp's files; offsets are checked.
+        // SAFETY: operands of a decoded instruction lie in the warp's files; addresses are checked.
         unsafe {
             let i = &*ip;
             let mask = warp.mask(i);
             if mask == 0 {
                 return ip.add(1);
             }
-            let extent = S::extent(warp, i);
-            let Some(at) = offsets::<S>(warp.slot(i.a), i.imm, &extent, 4 * N as u64, mask) else {
+            let Some(lanes) = checked::<S, L>(warp, i, 4 * N, mask) else {
                 return general(ip, warp, mask);
             };
-            let places = warp.block.code.accesses.get_unchecked(i.site as usize).elements.as_ptr();
-            let s: [*const u32; N] =
-                std::array::from_fn(|k| warp.slot::<u32>((*places.add(k)).slot).cast_const());
-            let vector = |offset: u64| extent.host.wrapping_add(offset as usize).cast::<[u32; N]>();
-            if mask == !0 && N == 4 {
-                let s4: [*const u32; 4] = std::array::from_fn(|k| s[k % N]);
-                scatter4::<L>(s4, |lane| vector(at[lane]).cast());
-            } else {
-                for lane in (0..32).filter(|lane| mask >> lane & 1 != 0) {
-                    vector(at[lane]).write_unaligned(std::array::from_fn(|k| *s[k].add(lane)));
+            let s = registers::<N>(warp, i);
+            for half in 0..2 {
+                let part = mask >> (HALF * half) & 0xFFFF;
+                let places = HalfLanes { lanes: &lanes, first: HALF * half };
+                if N == 4 && part == 0xFFFF {
+                    let s4 = std::array::from_fn(|k| s[k % N].add(HALF * half).cast_const());
+                    transpose::scatter::<_, L>(s4, &places);
+                } else {
+                    each_lane(part, |lane| {
+                        let x: [u32; N] = std::array::from_fn(|k| *s[k].add(HALF * half + lane));
+                        places.at(lane).cast::<[u32; N]>().write_unaligned(x);
+                    });
                 }
             }
             ip.add(1)

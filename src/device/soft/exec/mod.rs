@@ -5,6 +5,7 @@
 //! register has two slots as 32 lanes of 8 bytes. A predicate is one bit for each lane.
 
 pub(super) mod access;
+pub(super) mod address;
 pub(super) mod atomic;
 pub(super) mod barrier;
 pub(super) mod compare;

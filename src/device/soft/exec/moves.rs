@@ -73,11 +73,8 @@ impl<T: super::lanes::Lane> Body for Select<T> {
             for half in 0..2 {
                 let x = a.add(16 * half).cast::<[T; 16]>().read();
                 let y = b.add(16 * half).cast::<[T; 16]>().read();
-                let mut out = [T::default(); 16];
-                for lane in 0..16 {
-                    out[lane] = T::select(chosen >> (16 * half), lane, x[lane], y[lane]);
-                }
-                super::lanes::write_half(d.add(16 * half), mask >> (16 * half), mask == !0, out);
+                let out = super::lanes::blend::<_, L>(chosen >> (16 * half), &x, &y);
+                super::lanes::write_half::<_, L>(d.add(16 * half), mask >> (16 * half), mask == !0, out);
             }
             ip.add(1)
         }
