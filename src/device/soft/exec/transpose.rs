@@ -213,17 +213,17 @@ mod x86 {
                 _mm512_loadu_si512(s[2].cast()),
                 _mm512_loadu_si512(s[3].cast()),
             ]);
-            for k in 0..4 {
-                _mm_storeu_si128(places.at(k).cast(), _mm512_extracti32x4_epi32::<0>(rows[k]));
+            for (k, row) in rows.iter().enumerate() {
+                _mm_storeu_si128(places.at(k).cast(), _mm512_extracti32x4_epi32::<0>(*row));
             }
-            for k in 0..4 {
-                _mm_storeu_si128(places.at(4 + k).cast(), _mm512_extracti32x4_epi32::<1>(rows[k]));
+            for (k, row) in rows.iter().enumerate() {
+                _mm_storeu_si128(places.at(4 + k).cast(), _mm512_extracti32x4_epi32::<1>(*row));
             }
-            for k in 0..4 {
-                _mm_storeu_si128(places.at(8 + k).cast(), _mm512_extracti32x4_epi32::<2>(rows[k]));
+            for (k, row) in rows.iter().enumerate() {
+                _mm_storeu_si128(places.at(8 + k).cast(), _mm512_extracti32x4_epi32::<2>(*row));
             }
-            for k in 0..4 {
-                _mm_storeu_si128(places.at(12 + k).cast(), _mm512_extracti32x4_epi32::<3>(rows[k]));
+            for (k, row) in rows.iter().enumerate() {
+                _mm_storeu_si128(places.at(12 + k).cast(), _mm512_extracti32x4_epi32::<3>(*row));
             }
         }
     }
@@ -239,11 +239,11 @@ mod x86 {
                     _mm256_loadu_si256(s[2].add(first).cast()),
                     _mm256_loadu_si256(s[3].add(first).cast()),
                 ]);
-                for k in 0..4 {
-                    _mm_storeu_si128(places.at(first + k).cast(), _mm256_castsi256_si128(rows[k]));
+                for (k, row) in rows.iter().enumerate() {
+                    _mm_storeu_si128(places.at(first + k).cast(), _mm256_castsi256_si128(*row));
                 }
-                for k in 0..4 {
-                    _mm_storeu_si128(places.at(first + 4 + k).cast(), _mm256_extracti128_si256::<1>(rows[k]));
+                for (k, row) in rows.iter().enumerate() {
+                    _mm_storeu_si128(places.at(first + 4 + k).cast(), _mm256_extracti128_si256::<1>(*row));
                 }
             }
         }
