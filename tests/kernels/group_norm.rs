@@ -345,7 +345,7 @@ fn backward_drops_the_same() {
 /// The gradient so far of each input is added.
 #[test]
 fn gradients_accumulate() {
-    let case = Case { activation: Activation::None, ..Case::new(2, [4, 5], [8, 12], 5) };
+    let case = Case { activation: Activation::None, ..Case::new(2, [24, 24], [8, 12], 5) };
     let data = Data::random(&case, 71);
     let mut random = Random::new(72);
     let mut recording = Recording::training();
