@@ -178,6 +178,25 @@ fn large_scores() {
     assert_close("dqkv", &case.qkv_shape(), &got[1], &want[1]);
 }
 
+/// Scores so far below 0 that exp(-score) overflows: what stands for the tokens behind the last one must not count.
+#[test]
+fn very_negative_scores() {
+    for tokens in [20, 70] {
+        let case = Case { n: 1, tokens, heads: 1, head_dim: 64 };
+        let (mut qkv, dy) = case.random(62);
+        for token in 0..tokens {
+            for (query, key) in case.part(0, token, 0, 0).zip(case.part(0, token, 1, 0)) {
+                qkv[query] = 5.0 + 0.1 * qkv[query];
+                qkv[key] = -5.0 + 0.1 * qkv[key];
+            }
+        }
+        let got = run(&case, &qkv, &dy);
+        let want = reference(&case, &qkv, &dy);
+        assert_close("y", &case.y_shape(), &got[0], &want[0]);
+        assert_close("dqkv", &case.qkv_shape(), &got[1], &want[1]);
+    }
+}
+
 #[test]
 fn gradients_accumulate() {
     for case in
