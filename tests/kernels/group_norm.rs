@@ -271,6 +271,12 @@ fn random_shapes() {
     }
 }
 
+/// More images than warps that add up the gradients of gamma and beta.
+#[test]
+fn many_images() {
+    check(Case::new(40, [1, 2], [33, 0], 11), 19);
+}
+
 /// An image whose pixels several blocks share.
 #[test]
 fn chunked_images() {
