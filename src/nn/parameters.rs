@@ -26,7 +26,9 @@ impl Parameters {
         Ok(Parameters { layout, weights })
     }
 
-    /// The authors' initial weights; see [`initial`].
+    /// The initial weights that the authors' code draws (`diffusion_tf/nn.py`): weights uniform with the variance
+    /// `scale / fan average`, biases 0, normalisation gains 1. `scale` is 1, and 1e-10 for the last layer of every
+    /// branch and of the network.
     pub fn initialise(layout: Arc<Layout>, device: &Device, seed: u64) -> device::Result<Parameters> {
         let arena = initial(&layout, seed);
         Parameters::upload(layout, device, &arena)
@@ -53,10 +55,9 @@ impl Parameters {
     }
 }
 
-/// The arena of initial weights that the authors' code draws (`diffusion_tf/nn.py`): weights uniform with
-/// the variance `scale / fan average`, biases 0, normalisation gains 1. The sample word of the random numbers
-/// is the number of the tensor, their element that of the checkpoint's order.
-pub(crate) fn initial(layout: &Layout, seed: u64) -> Vec<f32> {
+/// An arena of initial weights. The sample word of the random numbers is the number of the tensor, their element that
+/// of the checkpoint's order.
+fn initial(layout: &Layout, seed: u64) -> Vec<f32> {
     let philox = Philox::new(seed);
     let mut number = 0;
     let arena: Result<_, Infallible> = layout.pack(|entry| {
