@@ -29,11 +29,11 @@ pub struct Args {
     /// Images that are sampled at once
     #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=65_535))]
     batch: u32,
-    /// Steps of the sampler [default: 50 for ddim, all timesteps for ddpm]
+    /// Steps of the sampler [default: all timesteps for ddpm, 50 for ddim]
     #[arg(long, value_name = "N")]
     steps: Option<usize>,
-    /// ddpm: ancestral sampling; ddim: fewer steps, no noise by default
-    #[arg(long, value_enum, default_value_t = SamplerName::Ddim)]
+    /// ddpm: ancestral sampling, as in the paper; ddim: fewer steps, no noise by default
+    #[arg(long, value_enum, default_value_t = SamplerName::Ddpm)]
     sampler: SamplerName,
     /// Noise of ddim: 0 is none, 1 as much as ancestral sampling [default: 0]
     #[arg(long, value_name = "ETA")]

@@ -6,6 +6,7 @@ use super::interrupt::on_interrupt;
 use super::progress::{Progress, duration, say};
 use crate::data::Source;
 use crate::diffusion::Variance;
+use crate::optim::Decay;
 use crate::run::{LogEntry, Preset, RunFolder, Settings};
 use crate::train::{self, End, Event, Start};
 use anyhow::{Result, bail};
@@ -52,6 +53,9 @@ struct Fixed {
     /// Steps over which the learning rate rises from 0
     #[arg(long, value_name = "N", conflicts_with = "resume")]
     warmup: Option<u64>,
+    /// How the learning rate falls after that: not, or in a line to 0 at the last step
+    #[arg(long, conflicts_with = "resume")]
+    decay: Option<DecayName>,
     /// How much of the averaged weights each step keeps
     #[arg(long, value_name = "DECAY", conflicts_with = "resume")]
     ema: Option<f64>,
@@ -66,10 +70,11 @@ struct Fixed {
     #[arg(long, value_name = "PIXELS", conflicts_with = "resume")]
     size: Option<usize>,
     /// Channels at each resolution, full resolution first: 128,256,256,256
-    #[arg(long, value_name = "LIST", value_delimiter = ',', conflicts_with = "resume")]
+    #[arg(long, value_name = "LIST", value_delimiter = ',', action = ArgAction::Set, conflicts_with = "resume")]
     channels: Option<Vec<usize>>,
     /// Resolutions with self-attention: 16,8
-    #[arg(long, value_name = "LIST", value_delimiter = ',', num_args = 0.., conflicts_with = "resume")]
+    #[arg(long, value_name = "LIST", value_delimiter = ',', num_args = 0.., action = ArgAction::Set)]
+    #[arg(conflicts_with = "resume")]
     attention: Option<Vec<usize>>,
     /// Residual blocks at each resolution
     #[arg(long, value_name = "N", conflicts_with = "resume")]
@@ -162,8 +167,14 @@ impl Args {
     }
 
     fn apply_changeable(&self, settings: &mut Settings) {
+        if let Some(steps) = self.steps {
+            settings.steps = steps;
+            // A linear decay ends with the run, however long that is.
+            if let Decay::Linear { steps: end } = &mut settings.adam.decay {
+                *end = steps;
+            }
+        }
         let reporting = &mut settings.reporting;
-        set(&mut settings.steps, &self.steps);
         set(&mut reporting.log_every, &self.reporting.log_every);
         set(&mut reporting.sample_every, &self.reporting.sample_every);
         set(&mut reporting.checkpoint_every, &self.reporting.checkpoint_every);
@@ -176,6 +187,7 @@ impl Fixed {
         let Settings { network, diffusion, adam, .. } = settings;
         set(&mut adam.learning_rate, &self.lr);
         set(&mut adam.warmup, &self.warmup);
+        set(&mut adam.decay, &self.decay.map(|name| name.over(settings.steps)));
         set(&mut adam.ema_decay, &self.ema);
         set(&mut adam.max_norm, &self.clip.map(|norm| (norm != 0.0).then_some(norm)));
         set(&mut network.size, &self.size);
@@ -191,6 +203,22 @@ impl Fixed {
         set(&mut settings.batch, &self.batch);
         set(&mut settings.flip, &self.flip);
         set(&mut settings.seed, &self.seed);
+    }
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum DecayName {
+    Constant,
+    Linear,
+}
+
+impl DecayName {
+    /// The decay over a run of `steps`.
+    fn over(self, steps: u64) -> Decay {
+        match self {
+            DecayName::Constant => Decay::Constant,
+            DecayName::Linear => Decay::Linear { steps },
+        }
     }
 }
 

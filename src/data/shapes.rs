@@ -14,12 +14,14 @@ pub enum Figure {
 
 const FIGURES: [Figure; 3] = [Figure::Circle, Figure::Square, Figure::Triangle];
 
-/// Grounds are dark and figures bright, so that any pair has contrast.
-const GROUNDS: [[u8; 3]; 3] = [[16, 16, 24], [24, 32, 96], [80, 24, 64]];
-const COLOURS: [[u8; 3]; 5] = [[240, 56, 48], [48, 208, 80], [64, 160, 255], [255, 208, 32], [244, 244, 244]];
+/// Saturation of every colour.
+const SATURATION: f32 = 0.75;
+/// Figures are bright and grounds dark, so that any two hues have contrast.
+const BRIGHT: f32 = 255.0;
+const DARK: f32 = 75.0;
 
 /// Radii of the circles that figures fit in, relative to the image.
-const RADII: [f32; 2] = [0.34, 0.44];
+const RADII: [f32; 2] = [0.38, 0.44];
 
 /// Images drawn as they are asked for: image `i` is a function of the seed and `i` alone.
 pub struct Shapes {
@@ -31,8 +33,9 @@ pub struct Shapes {
 #[derive(Debug, Clone, Copy)]
 struct Scene {
     figure: Figure,
-    ground: [u8; 3],
-    colour: [u8; 3],
+    /// Red, green and blue from 0 to 255.
+    ground: [f32; 3],
+    colour: [f32; 3],
     centre: [f32; 2],
     radius: f32,
 }
@@ -64,9 +67,9 @@ impl Shapes {
         let radius = RADII[0] + (RADII[1] - RADII[0]) * uniform(radius);
         let inside = |word| radius + (1.0 - 2.0 * radius) * uniform(word);
         Scene {
-            figure: choose(&FIGURES, figure),
-            ground: choose(&GROUNDS, ground),
-            colour: choose(&COLOURS, colour),
+            figure: FIGURES[below(figure, FIGURES.len() as u32) as usize],
+            ground: colour_of(uniform(ground), DARK),
+            colour: colour_of(uniform(colour), BRIGHT),
             centre: [inside(x), inside(y)],
             radius,
         }
@@ -94,7 +97,7 @@ impl Dataset for Shapes {
             let y = ((place / self.size) as f32 + 0.5) / size;
             let coverage = (0.5 - scene.distance(x, y) * size).clamp(0.0, 1.0);
             for (channel, value) in pixel.iter_mut().enumerate() {
-                let (ground, colour) = (f32::from(scene.ground[channel]), f32::from(scene.colour[channel]));
+                let (ground, colour) = (scene.ground[channel], scene.colour[channel]);
                 *value = (ground + coverage * (colour - ground)).round() as u8;
             }
         }
@@ -119,6 +122,12 @@ impl Scene {
     }
 }
 
-fn choose<T: Copy>(from: &[T], word: u32) -> T {
-    from[below(word, from.len() as u32) as usize]
+/// Red, green and blue of a hue from 0 to 1, once around the circle, for the brightest channel at `value`.
+fn colour_of(hue: f32, value: f32) -> [f32; 3] {
+    // A channel is full within a sixth of the circle from its hue, and fades over the next sixth.
+    [0.0, 2.0, 4.0].map(|centre| {
+        let direct = (6.0 * hue - centre).abs();
+        let full = (2.0 - direct.min(6.0 - direct)).clamp(0.0, 1.0);
+        value * (1.0 - SATURATION + SATURATION * full)
+    })
 }

@@ -3,7 +3,7 @@
 use super::settings::{Network, Reporting, Settings};
 use crate::data::Source;
 use crate::diffusion::{SchedulerConfig, Variance};
-use crate::optim::AdamConfig;
+use crate::optim::{AdamConfig, Decay};
 
 /// A named set of settings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,18 +57,24 @@ fn shapes16(data: Source) -> Settings {
         data,
         network: Network {
             size: 16,
-            channels: vec![32, 64],
-            attention: vec![8],
+            channels: vec![32, 32, 32],
+            attention: vec![],
             layers: 1,
             groups: 8,
             dropout: 0.0,
         },
         diffusion: linear(Variance::FixedSmall),
-        adam: AdamConfig { learning_rate: 2e-3, warmup: 50, ema_decay: 0.995, ..AdamConfig::default() },
-        steps: 1200,
-        batch: 32,
+        adam: AdamConfig {
+            learning_rate: 3e-3,
+            warmup: 50,
+            decay: Decay::Linear { steps: 1700 },
+            ema_decay: 0.99,
+            ..AdamConfig::default()
+        },
+        steps: 1700,
+        batch: 8,
         flip: false,
-        reporting: Reporting { log_every: 10, sample_every: 300, checkpoint_every: 300, keep_last: 2 },
+        reporting: Reporting { log_every: 10, sample_every: 850, checkpoint_every: 500, keep_last: 2 },
         seed: 0,
     }
 }

@@ -16,9 +16,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 /// Images of a sample grid.
-const GRID: usize = 36;
-/// Steps of the sampler for a grid: DDIM needs few.
-const GRID_STEPS: usize = 50;
+const GRID: usize = 25;
+/// Steps of the sampler for a grid: some of the timesteps will do to see how far a network is.
+const GRID_STEPS: usize = 100;
 
 /// Where a run begins.
 pub enum Start {

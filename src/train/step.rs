@@ -2,7 +2,7 @@
 
 use crate::checkpoint::TrainingState;
 use crate::device::{self, Buffer, DType, Device};
-use crate::diffusion::{Ddim, Objective, Sampler};
+use crate::diffusion::{Objective, Sampler, Variance};
 use crate::graph::{Program, Tape};
 use crate::history::History;
 use crate::nn::{DropoutKey, Parameters, UNet};
@@ -116,7 +116,9 @@ impl TrainingStep {
         })
     }
 
-    /// A sampler of the averaged weights, as they are when it is run: DDIM in `steps` steps, `batch` images at once.
+    /// A sampler of the averaged weights, as they are when it is run: ancestral sampling in `steps` steps, `batch`
+    /// images at once. Its noise mends what a network that has not learned much gets wrong, which DDIM keeps; the
+    /// variance is the posterior's, the one that goes with few steps.
     pub fn sampler(
         &self,
         device: &Device,
@@ -126,7 +128,7 @@ impl TrainingStep {
     ) -> Result<BatchSampler> {
         let averaged =
             Parameters { layout: self.unet.layout().clone(), weights: self.optimizer.state().ema.clone() };
-        let trajectory = Sampler::Ddim(Ddim::default()).trajectory(&settings.diffusion, steps)?;
+        let trajectory = Sampler::Ancestral(Variance::FixedSmall).trajectory(&settings.diffusion, steps)?;
         let size = [settings.network.size; 2];
         Ok(BatchSampler::new(device, &self.unet, &averaged, &trajectory, batch, size, settings.seed)?)
     }

@@ -34,14 +34,17 @@ fn training_images_that_are_not_there_or_broken() {
     let path = folder.path().display();
     assert_says(&train_error(&format!("--data folder:{path}/missing")), &["missing", "cannot be read"]);
     assert_says(&train_error(&format!("--data folder:{path}")), &["holds no image file"]);
-    assert_says(&train_error(&format!("--data cifar10:{path} --size 32")), &["holds no CIFAR-10 batch"]);
+    assert_says(
+        &train_error(&format!("--data cifar10:{path} --size 32 --attention 16")),
+        &["holds no CIFAR-10 batch"],
+    );
     assert_says(&train_error("--data photos"), &["photos", "folder:DIR"]);
 
     fs::write(folder.path().join("broken.png"), b"\x89PNG\r\n\x1a\nand then nothing").unwrap();
     assert_says(&train_error(&format!("--data folder:{path}")), &["broken.png", "not a readable image"]);
     fs::write(folder.path().join("data_batch_1.bin"), [0; 3000]).unwrap();
     assert_says(
-        &train_error(&format!("--data cifar10:{path} --size 32")),
+        &train_error(&format!("--data cifar10:{path} --size 32 --attention 16")),
         &["data_batch_1.bin", "3000 bytes", "3073"],
     );
     assert_says(&train_error(&format!("--data cifar10:{path}")), &["--size 32"]);

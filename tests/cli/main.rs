@@ -50,7 +50,10 @@ fn device() -> String {
 /// Flags of a network that trains in moments.
 fn minute() -> String {
     let network = "--size 8 --channels 8,16 --attention 4 --layers 1 --groups 4 --dropout 0.1 --timesteps 20";
-    format!("{network} --batch 4 --warmup 2 --flip --log-every 2 --sample-every 0 --device {}", device())
+    format!(
+        "{network} --batch 4 --warmup 2 --decay constant --flip --log-every 2 --sample-every 0 --device {}",
+        device()
+    )
 }
 
 /// A folder in which there is a run of six steps.
