@@ -28,19 +28,19 @@ type Launcher = fn(
 
 /// All numbers of channels multiples of 4.
 const BY_FOURS: [(Tile, Launcher); 6] = [
-    (Tile::new(128, 128, (8, 8), 4), kernels::dgrad_128x128),
-    (Tile::new(128, 64, (8, 8), 4), kernels::dgrad_128x64),
-    (Tile::new(128, 32, (8, 8), 4), kernels::dgrad_128x32),
-    (Tile::new(64, 64, (4, 8), 4), kernels::dgrad_64x64),
-    (Tile::new(64, 32, (4, 8), 4), kernels::dgrad_64x32),
-    (Tile::new(32, 32, (4, 8), 4), kernels::dgrad_32x32),
+    (Tile::new(128, 128, 100), kernels::dgrad_128x128),
+    (Tile::new(128, 64, 100), kernels::dgrad_128x64),
+    (Tile::new(128, 32, 110), kernels::dgrad_128x32),
+    (Tile::new(64, 64, 135), kernels::dgrad_64x64),
+    (Tile::new(64, 32, 140), kernels::dgrad_64x32),
+    (Tile::new(32, 32, 145), kernels::dgrad_32x32),
 ];
 
 /// Any numbers of channels.
 const ANY: [(Tile, Launcher); 3] = [
-    (Tile::new(128, 64, (8, 8), 1), kernels::dgrad_any_128x64),
-    (Tile::new(128, 32, (8, 8), 1), kernels::dgrad_any_128x32),
-    (Tile::new(32, 32, (4, 8), 1), kernels::dgrad_any_32x32),
+    (Tile::new(128, 64, 115), kernels::dgrad_any_128x64),
+    (Tile::new(128, 32, 125), kernels::dgrad_any_128x32),
+    (Tile::new(32, 32, 160), kernels::dgrad_any_32x32),
 ];
 
 /// dx = dy * w, turned round, for input number `input`.

@@ -31,24 +31,24 @@ type Launcher = fn(
 
 /// Input and output channels by fours.
 const BY_FOURS: [(Tile, Launcher); 7] = [
-    (Tile::new(128, 128, (8, 8), 4), kernels::fprop_128x128),
-    (Tile::new(128, 64, (8, 8), 4), kernels::fprop_128x64),
-    (Tile::new(128, 32, (8, 8), 4), kernels::fprop_128x32),
-    (Tile::new(128, 16, (8, 8), 4), kernels::fprop_128x16),
-    (Tile::new(64, 64, (4, 8), 4), kernels::fprop_64x64),
-    (Tile::new(64, 32, (4, 8), 4), kernels::fprop_64x32),
-    (Tile::new(32, 32, (4, 8), 4), kernels::fprop_32x32),
+    (Tile::new(128, 128, 100), kernels::fprop_128x128),
+    (Tile::new(128, 64, 100), kernels::fprop_128x64),
+    (Tile::new(128, 32, 110), kernels::fprop_128x32),
+    (Tile::new(128, 16, 130), kernels::fprop_128x16),
+    (Tile::new(64, 64, 135), kernels::fprop_64x64),
+    (Tile::new(64, 32, 140), kernels::fprop_64x32),
+    (Tile::new(32, 32, 145), kernels::fprop_32x32),
 ];
 
 /// Input channels by fours: the last layer, with few output channels.
-const NARROW: (Tile, Launcher) = (Tile::new(128, 4, (4, 4), 4), kernels::fprop_128x4);
+const NARROW: (Tile, Launcher) = (Tile::new(128, 4, 240), kernels::fprop_128x4);
 
 /// Any numbers of channels: the first layer.
 const ANY: [(Tile, Launcher); 4] = [
-    (Tile::new(128, 64, (8, 8), 1), kernels::fprop_any_128x64),
-    (Tile::new(128, 32, (8, 8), 1), kernels::fprop_any_128x32),
-    (Tile::new(32, 32, (4, 8), 1), kernels::fprop_any_32x32),
-    (Tile::new(128, 4, (4, 4), 1), kernels::fprop_any_128x4),
+    (Tile::new(128, 64, 115), kernels::fprop_any_128x64),
+    (Tile::new(128, 32, 125), kernels::fprop_any_128x32),
+    (Tile::new(32, 32, 160), kernels::fprop_any_32x32),
+    (Tile::new(128, 4, 300), kernels::fprop_any_128x4),
 ];
 
 fn variants(shape: &Shape) -> Vec<(Tile, Launcher)> {

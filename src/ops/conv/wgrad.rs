@@ -28,21 +28,19 @@ type Launcher = fn(
 
 /// Input and output channels by fours.
 const BY_FOURS: [(Tile, Launcher); 5] = [
-    (Tile::new(128, 128, (8, 8), 4), kernels::wgrad_128x128),
-    (Tile::new(64, 128, (8, 8), 4), kernels::wgrad_64x128),
-    (Tile::new(32, 128, (8, 8), 4), kernels::wgrad_32x128),
-    (Tile::new(32, 64, (8, 4), 4), kernels::wgrad_32x64),
-    (Tile::new(32, 32, (8, 4), 4), kernels::wgrad_32x32),
+    (Tile::new(128, 128, 100), kernels::wgrad_128x128),
+    (Tile::new(64, 128, 100), kernels::wgrad_64x128),
+    (Tile::new(32, 128, 110), kernels::wgrad_32x128),
+    (Tile::new(32, 64, 140), kernels::wgrad_32x64),
+    (Tile::new(32, 32, 145), kernels::wgrad_32x32),
 ];
 
 /// Input channels by fours: the last layer, with few output channels.
-const NARROW: (Tile, Launcher) = (Tile::new(4, 128, (4, 4), 4), kernels::wgrad_4x128);
+const NARROW: (Tile, Launcher) = (Tile::new(4, 128, 230), kernels::wgrad_4x128);
 
 /// Any numbers of channels: the first layer.
-const ANY: [(Tile, Launcher); 2] = [
-    (Tile::new(64, 32, (8, 4), 1), kernels::wgrad_any_64x32),
-    (Tile::new(32, 32, (8, 4), 1), kernels::wgrad_any_32x32),
-];
+const ANY: [(Tile, Launcher); 2] =
+    [(Tile::new(64, 32, 180), kernels::wgrad_any_64x32), (Tile::new(32, 32, 200), kernels::wgrad_any_32x32)];
 
 /// Blocks that a launch is cut into parts for, if there are pixels enough, with tiles of `WHOLE` weights.
 const BLOCKS: usize = 256;
