@@ -9,5 +9,6 @@ mod launches;
 mod levels;
 mod matrices;
 mod memory;
+mod products;
 mod refusals;
 mod warp;

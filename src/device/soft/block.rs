@@ -44,6 +44,7 @@ pub struct Scratch {
     sites: Vec<Site>,
     shared: Vec<Line>,
     local: Vec<Line>,
+    products: Vec<Line>,
 }
 
 // SAFETY: the pointers in `sites` are forgotten at the start of every launch.
@@ -122,6 +123,7 @@ impl<'a> Job<'a> {
         scratch.preds.resize(pred_stride * warps, 0);
         scratch.shared.resize(lines(shared_len as usize), LINE);
         scratch.local.resize(lines(local_bytes), LINE);
+        scratch.products.resize(self.code.scratch(), LINE);
         scratch.sites.clear();
         scratch.sites.resize(self.code.accesses.len(), Site::EMPTY);
         let view = BlockView {
@@ -130,6 +132,7 @@ impl<'a> Job<'a> {
             params: self.params,
             shared: scratch.shared.as_mut_ptr().cast(),
             shared_len,
+            scratch: scratch.products.as_mut_ptr().cast(),
             local: scratch.local.as_mut_ptr().cast(),
             started: self.started,
         };

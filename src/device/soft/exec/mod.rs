@@ -21,6 +21,7 @@ pub(super) mod matrix;
 pub(super) mod memory;
 pub(super) mod mma;
 pub(super) mod moves;
+pub(super) mod product;
 pub(super) mod rounding;
 pub(super) mod scalar;
 pub(super) mod shuffle;

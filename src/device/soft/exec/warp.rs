@@ -80,6 +80,8 @@ pub struct BlockView<'a> {
     pub params: &'a [u8],
     pub shared: *mut u8,
     pub shared_len: u32,
+    /// Slots for the products of [`super::product`].
+    pub scratch: *mut u32,
     /// Local memory of the block, thread after thread.
     pub local: *mut u8,
     /// Host time at which the launch began, for the clock registers.

@@ -4,6 +4,7 @@ use super::allocate::{Allocation, allocate};
 use super::constants::{Constant, Constants, Layout};
 use super::{Code, LowerError};
 use crate::device::soft::exec::access::Access;
+use crate::device::soft::exec::product::Product;
 use crate::device::soft::exec::scalar::{self, Scalar};
 use crate::device::soft::exec::{Handler, Inst, NEGATED, SINK_PREDICATE, TRUE, control, moves};
 use crate::device::soft::level::Level;
@@ -35,6 +36,7 @@ pub(super) struct Emitter<'a> {
     accesses: Vec<Access>,
     lists: Vec<u16>,
     scalars: Vec<Scalar>,
+    products: Vec<Product>,
     branches: Vec<Label>,
     /// The instruction that is lowered.
     guard: u16,
@@ -57,6 +59,7 @@ pub(super) fn lower(entry: &Entry, module: &Module, addresses: &[u64], level: Le
         accesses: Vec::new(),
         lists: Vec::new(),
         scalars: Vec::new(),
+        products: Vec::new(),
         branches: Vec::new(),
         guard: TRUE,
         line: entry.line,
@@ -76,12 +79,16 @@ impl<'a> Emitter<'a> {
         }
         let mut starts = Vec::with_capacity(targeted.len());
         let entry = self.entry;
-        for (instruction, target) in entry.code.iter().zip(&targeted) {
+        let mut covered = 0;
+        for (at, instruction) in entry.code.iter().enumerate() {
             starts.push(self.insts.len() as u32);
             self.line = instruction.line;
-            if *target {
-                self.guard = TRUE;
+            self.guard = TRUE;
+            if targeted[at] {
                 self.emit(control::label, Operands::default());
+            }
+            if at >= covered {
+                covered = at + self.product(at, &targeted)?;
             }
             self.guard = match instruction.guard {
                 Some((reg, negated)) => self.pred_of(reg) | if negated { NEGATED } else { 0 },
@@ -174,6 +181,7 @@ impl<'a> Emitter<'a> {
             accesses: self.accesses,
             lists: self.lists,
             scalars: self.scalars,
+            products: self.products,
             branches,
             slots,
             preds: self.allocation.preds,
@@ -244,6 +252,12 @@ impl<'a> Emitter<'a> {
         };
         self.accesses.push(access);
         Ok(site)
+    }
+
+    /// The index of a new product.
+    pub fn add_product(&mut self, product: Product) -> i32 {
+        self.products.push(product);
+        self.products.len() as i32 - 1
     }
 
     /// The place of a new list of slots.

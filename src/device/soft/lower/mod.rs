@@ -7,12 +7,14 @@ mod constants;
 mod data;
 mod emit;
 mod liveness;
+mod products;
 mod warps;
 
 pub use constants::Constant;
 
 use super::exec::Inst;
 use super::exec::access::Access;
+use super::exec::product::Product;
 use super::exec::scalar::Scalar;
 use super::level::Level;
 use crate::ptx::typed::{Entry, Module, Param};
@@ -27,6 +29,7 @@ pub struct Code {
     /// Slots of instructions with many operands.
     pub lists: Vec<u16>,
     pub scalars: Vec<Scalar>,
+    pub products: Vec<Product>,
     /// Targets of indexed branches.
     pub branches: Vec<u32>,
     /// Slots of a warp's register file, constants included.
@@ -50,6 +53,11 @@ unsafe impl Sync for Code {}
 unsafe impl Send for Code {}
 
 impl Code {
+    /// Scratch slots that the products need.
+    pub fn scratch(&self) -> usize {
+        self.products.iter().map(|product| product.scratch).max().unwrap_or(0)
+    }
+
     /// The source line of an instruction.
     pub fn line(&self, pc: u32) -> u32 {
         self.lines[pc as usize]
