@@ -68,7 +68,6 @@ fn network(config: UNetConfig, random: &mut Random) -> Network {
 
 /// The network of the paper's CIFAR-10 results, along one direction.
 #[test]
-#[ignore = "100 GFLOP: half a minute on the software device"]
 fn cifar10() {
     check_directions(UNetConfig::cifar10(), [1, 32, 32], false);
 }
