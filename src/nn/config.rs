@@ -156,6 +156,29 @@ impl UNetConfig {
         Err(ConfigError::wrong("sample_size", format!("{height}x{width}"), expected))
     }
 
+    /// Checks that kernels, which count the elements of a tensor in 32 bits, can count those of the widest
+    /// activation: two tensors side by side at the entrance of a block on the way up.
+    ///
+    /// # Errors
+    /// If a batch of `images` images of this height and width has too many.
+    pub fn check_batch(&self, images: usize, [height, width]: [usize; 2]) -> Result<(), ConfigError> {
+        let channels = &self.block_out_channels;
+        let widest =
+            |level: usize| channels[level] + channels[level].max(*channels.get(level + 1).unwrap_or(&0));
+        let fits = (0..self.levels()).all(|level| {
+            let sides = [images, height >> level, width >> level, widest(level)];
+            sides
+                .iter()
+                .try_fold(1u32, |product, &side| product.checked_mul(u32::try_from(side).ok()?))
+                .is_some()
+        });
+        if fits {
+            return Ok(());
+        }
+        let value = format!("of {images} images of {height}x{width}");
+        Err(ConfigError::wrong("a batch", value, "smaller: its widest activation has 2^32 elements or more"))
+    }
+
     /// Checks every option against its range and against the others.
     ///
     /// # Errors

@@ -66,7 +66,7 @@ impl Settings {
     /// The first that is wrong, by the name of its flag.
     pub fn check(&self) -> Result<()> {
         let Settings { diffusion, adam, reporting, .. } = self;
-        self.network.unet()?;
+        let unet = self.network.unet()?;
         ensure!((2..=65_536).contains(&diffusion.num_train_timesteps), "--timesteps must be from 2 to 65536");
         let betas = 0.0 < diffusion.beta_start && diffusion.beta_start <= diffusion.beta_end;
         ensure!(
@@ -76,6 +76,7 @@ impl Settings {
         diffusion.schedule()?;
         ensure!(self.steps > 0, "--steps must be at least 1");
         ensure!((1..=65_535).contains(&self.batch), "--batch must be from 1 to 65535");
+        unet.check_batch(self.batch, [self.network.size; 2])?;
         ensure!(adam.learning_rate > 0.0 && adam.learning_rate.is_finite(), "--lr must be a number above 0");
         ensure!((0.0..1.0).contains(&adam.ema_decay), "--ema must be at least 0 and below 1");
         ensure!(adam.max_norm.is_none_or(|norm| norm > 0.0), "--clip must be at least 0");

@@ -51,6 +51,7 @@ impl Request {
         }
         let numbers = u64::from(u32::MAX) + 1 - u64::from(self.first);
         ensure!(self.count as u64 <= numbers, "--first {} leaves numbers for {numbers} images", self.first);
+        model.unet.config().check_batch(self.batch, model.size)?;
         Ok(self.sampler.trajectory(&model.diffusion, self.steps)?)
     }
 }

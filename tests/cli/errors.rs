@@ -64,6 +64,10 @@ fn settings_that_cannot_be() {
     assert_says(&train_error("--preset cifar100"), &["cifar100", "cifar10"]);
     assert_says(&train_error("--device gpu"), &["gpu", "auto"]);
     assert_says(&train_error("--beta-start 0.5"), &["--beta-start"]);
+    assert_says(
+        &train_error("--batch 60000 --size 4096 --attention 2048"),
+        &["60000 images of 4096x4096", "2^32"],
+    );
     assert_says(&fail("train --preset cifar10 --device soft"), &["--data"]);
 }
 

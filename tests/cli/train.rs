@@ -1,4 +1,5 @@
 use super::{device, fail, minute, names, succeed, trained};
+use ddpm_ptx::data::Order;
 use std::fs;
 use std::path::Path;
 
@@ -106,4 +107,26 @@ fn image_folders_and_cifar_train() {
     let data = format!("--data cifar10:{}", images.display());
     let flags = minute().replace("--size 8", "--size 32").replace("--attention 4", "--attention 16");
     succeed(&format!("train {flags} {data} --steps 1 --out {}", run.display()));
+}
+
+/// What was learned before the broken image is not lost, and the run goes on once it is repaired.
+#[test]
+fn a_broken_image_in_the_middle_of_a_run_leaves_a_checkpoint() {
+    let folder = tempfile::tempdir().unwrap();
+    let (images, run) = (folder.path().join("images"), folder.path().join("run"));
+    fs::create_dir(&images).unwrap();
+    let image = image::RgbImage::from_pixel(8, 8, image::Rgb([90, 60, 30]));
+    let paths: Vec<_> = (0..12).map(|number| images.join(format!("{number:02}.png"))).collect();
+    paths.iter().for_each(|path| image.save(path).unwrap());
+    // The order of the images is the seed's alone: break one of the third batch.
+    let broken = &paths[Order::new(12, 4, 0).batch(2)[0]];
+    fs::write(broken, "no image").unwrap();
+
+    let data = format!("--data folder:{}", images.display());
+    let error = fail(&format!("train {} {data} --steps 4 --out {}", minute(), run.display()));
+    assert!(error.contains(&broken.display().to_string()), "{error}");
+    assert!(run.join("checkpoint-2").is_dir());
+    image.save(broken).unwrap();
+    succeed(&format!("train --device {} --resume {}", device(), run.display()));
+    assert!(run.join("checkpoint-4").is_dir());
 }
