@@ -6,7 +6,7 @@ use ddpm_ptx::device::soft::Level;
 use ddpm_ptx::device::{Device, DeviceError};
 
 fn value(index: usize) -> f32 {
-    ((index * 2_654_435_761 >> 7) % 2003) as f32 / 701.0 - 1.4
+    (((index * 2_654_435_761) >> 7) % 2003) as f32 / 701.0 - 1.4
 }
 
 /// What a run looks like.

@@ -268,13 +268,13 @@ mod x86 {
                 for step in 0..block.steps() {
                     let (left, right) = block.factors(step);
                     let mut b = [_mm512_setzero_ps(); C];
-                    for c in 0..C {
-                        b[c] = _mm512_loadu_ps(scratch.add(32 * *right.add(c) as usize));
+                    for (c, b) in b.iter_mut().enumerate() {
+                        *b = _mm512_loadu_ps(scratch.add(32 * *right.add(c) as usize));
                     }
-                    for r in 0..R {
+                    for (r, s) in s.iter_mut().enumerate() {
                         let a = _mm512_loadu_ps(scratch.add(32 * *left.add(r) as usize));
                         for c in 0..C {
-                            s[r][c] = _mm512_fmadd_ps(a, b[c], s[r][c]);
+                            s[c] = _mm512_fmadd_ps(a, b[c], s[c]);
                         }
                     }
                 }
