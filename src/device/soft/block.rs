@@ -238,16 +238,17 @@ impl<'a> Job<'a> {
         unsafe { *warp.preds = !0 };
         for (slot, constant) in &self.code.constants {
             match *constant {
-                Constant::Bits32(bits) => fill(warp, *slot, false, |_| u64::from(bits)),
-                Constant::Bits64(bits) => fill(warp, *slot, true, |_| bits),
+                Constant::Bits32(bits) => fill(warp, *slot, false, u64::from(bits)),
+                Constant::Bits64(bits) => fill(warp, *slot, true, bits),
                 Constant::Param { offset, bytes, signed, wide } => {
-                    let value = param(self.params, offset, bytes, signed);
-                    fill(warp, *slot, wide, |_| value);
+                    fill(warp, *slot, wide, param(self.params, offset, bytes, signed));
                 }
                 Constant::Special { register: Special::Ctaid(_), .. } => {}
                 Constant::Special { register, wide } => {
                     let first = warp.index * LANES;
-                    fill(warp, *slot, wide, |lane| u64::from(self.special(register, first + lane, lane)));
+                    fill_lanes(warp, *slot, wide, |lane| {
+                        u64::from(self.special(register, first + lane, lane))
+                    });
                 }
             }
         }
@@ -256,7 +257,7 @@ impl<'a> Job<'a> {
     fn fill_block_constants(&self, warp: &mut Warp, index: [u32; 3]) {
         for (slot, constant) in &self.code.constants {
             if let Constant::Special { register: Special::Ctaid(axis), wide } = *constant {
-                fill(warp, *slot, wide, |_| u64::from(index[axis as usize]));
+                fill(warp, *slot, wide, u64::from(index[axis as usize]));
             }
         }
     }
@@ -303,7 +304,19 @@ fn param(params: &[u8], offset: u32, bytes: u32, signed: bool) -> u64 {
     }
 }
 
-fn fill(warp: &mut Warp, slot: u16, wide: bool, value: impl Fn(u32) -> u64) {
+/// The same value in all lanes.
+fn fill(warp: &mut Warp, slot: u16, wide: bool, value: u64) {
+    // SAFETY: constants have slots in the register file.
+    unsafe {
+        match wide {
+            true => warp.slot::<[u64; 32]>(slot).write([value; 32]),
+            false => warp.slot::<[u32; 32]>(slot).write([value as u32; 32]),
+        }
+    }
+}
+
+/// A value for each lane.
+fn fill_lanes(warp: &mut Warp, slot: u16, wide: bool, value: impl Fn(u32) -> u64) {
     for lane in 0..LANES {
         let value = value(lane);
         // SAFETY: constants have slots in the register file.

@@ -102,8 +102,9 @@ impl<A: Address> Lanes<A> {
     /// The lane is below 32.
     #[inline(always)]
     unsafe fn at(&self, lane: usize) -> *mut u8 {
+        // Volatile, or the compiler loads the addresses as vectors and takes them apart again.
         // SAFETY: the caller's contract.
-        self.host.wrapping_add(unsafe { *self.addresses.add(lane) }.offset(self.shift))
+        self.host.wrapping_add(unsafe { self.addresses.add(lane).read_volatile() }.offset(self.shift))
     }
 
     /// How the 16 lanes of one half lie, for elements of `step` bytes.

@@ -16,18 +16,20 @@ use crate::device::soft::level::Level;
 pub struct FragmentLoad {
     /// Index into [`Product::bases`].
     pub base: usize,
-    pub offset: i32,
+    pub offset: u32,
     /// The first of the scratch slots.
     pub to: u32,
 }
 
-/// An address register and the offsets that are added to it.
+/// An address register and the largest offset that is added to it.
 #[derive(Debug, Clone, Copy)]
 pub struct Base {
     pub slot: u16,
-    pub least: i32,
-    pub most: i32,
+    pub most: u32,
 }
+
+/// Address registers of one run.
+pub const MAX_BASES: usize = 4;
 
 /// A run of outer products with the same sums.
 #[derive(Debug, Clone, Default)]
@@ -37,7 +39,8 @@ pub struct Product {
     pub columns: usize,
     /// Slots of the sums, row by row.
     pub sums: Vec<u16>,
-    /// For every step the scratch slots of the `rows` left factors, then of the `columns` right ones.
+    /// For every step where in the scratch memory the `rows` left factors are, in lanes, then the `columns`
+    /// right ones.
     pub factors: Vec<u32>,
     pub bases: Vec<Base>,
     pub loads: Vec<FragmentLoad>,
@@ -54,18 +57,26 @@ pub struct Product {
 /// Registers of 32 lanes, in the scratch memory or the register file.
 type Register = [f32; 32];
 
-/// Lanes of shared memory in one half of a warp.
-struct Fragment<'a> {
-    warp: &'a Warp<'a>,
+/// The fragments that one address register points to.
+#[derive(Clone, Copy)]
+struct Fragments {
     addresses: *const u32,
-    offset: u32,
+    /// How each half of the warp lies.
+    lie: [Lie; 2],
 }
 
-impl Places for Fragment<'_> {
+/// One half of the warp's fragments, at an offset.
+struct Places16 {
+    addresses: *const u32,
+    host: *mut u8,
+}
+
+impl Places for Places16 {
     #[inline(always)]
     unsafe fn at(&self, lane: usize) -> *mut u8 {
+        // Volatile, or the compiler loads the addresses as vectors and takes them apart again.
         // SAFETY: the caller's contract.
-        self.warp.shared.wrapping_add(unsafe { *self.addresses.add(lane) }.offset(self.offset))
+        self.host.wrapping_add(unsafe { self.addresses.add(lane).read_volatile() } as usize)
     }
 }
 
@@ -78,15 +89,16 @@ impl Body for OuterProducts {
         // SAFETY: operands of a decoded instruction lie in the warp's files; addresses are checked.
         unsafe {
             let product = warp.block.code.products.get_unchecked((*ip).imm as usize);
-            if warp.active != !0 || !inside::<L>(product, warp) {
+            if warp.active != !0 {
                 return ip.add(1);
             }
+            let Some(fragments) = look::<L>(product, warp) else { return ip.add(1) };
             let scratch = warp.block.scratch.cast::<Register>();
             for (slot, to) in &product.imports {
                 scratch.add(*to as usize).write(warp.slot::<Register>(*slot).read());
             }
             for load in &product.loads {
-                fetch::<L>(product, load, warp, scratch);
+                fetch::<L>(fragments.get_unchecked(load.base), load, warp, scratch);
             }
             multiply::<L>(product, warp, scratch);
             for (from, slot) in &product.exports {
@@ -97,44 +109,54 @@ impl Body for OuterProducts {
     }
 }
 
-/// Whether all loads are inside the shared memory and aligned.
+/// Looks at the addresses of all loads; `None` if one is outside the shared memory or misaligned.
 ///
 /// # Safety
 /// As for [`Body::run`].
 #[inline(always)]
-unsafe fn inside<const L: u8>(product: &Product, warp: &Warp) -> bool {
-    for base in &product.bases {
-        let reach = 16 + (base.most - base.least) as u64;
-        let Some(limit) = u64::from(warp.shared_len).checked_sub(reach) else { return false };
+unsafe fn look<const L: u8>(product: &Product, warp: &Warp) -> Option<[Fragments; MAX_BASES]> {
+    let mut fragments = [Fragments { addresses: std::ptr::null(), lie: [Lie::Same; 2] }; MAX_BASES];
+    for (base, fragment) in product.bases.iter().zip(&mut fragments) {
+        let limit = u64::from(warp.shared_len).checked_sub(16 + u64::from(base.most))?;
         // SAFETY: the slot lies in the register file.
-        let fits = unsafe { u32::inside::<L>(warp.slot::<u32>(base.slot), base.least as u32, limit, 16, !0) };
-        if !fits {
-            return false;
+        unsafe {
+            fragment.addresses = warp.slot::<u32>(base.slot);
+            if !u32::inside::<L>(fragment.addresses, 0, limit, 16, !0) {
+                return None;
+            }
+            for (half, lie) in fragment.lie.iter_mut().enumerate() {
+                *lie = u32::lie::<L>(fragment.addresses.add(16 * half), 16);
+            }
         }
     }
-    true
+    Some(fragments)
 }
 
 /// # Safety
-/// As for [`Body::run`], with the addresses checked.
+/// As for [`Body::run`], with the addresses looked at.
 #[inline(always)]
-unsafe fn fetch<const L: u8>(product: &Product, load: &FragmentLoad, warp: &Warp, scratch: *mut Register) {
+unsafe fn fetch<const L: u8>(
+    fragments: &Fragments,
+    load: &FragmentLoad,
+    warp: &Warp,
+    scratch: *mut Register,
+) {
     // SAFETY: the caller's contract; the scratch memory has all slots of the product.
     unsafe {
-        let addresses = warp.slot::<u32>(product.bases.get_unchecked(load.base).slot).cast_const();
         let to = scratch.add(load.to as usize).cast::<u32>();
         for half in 0..2 {
-            let fragment = Fragment { warp, addresses: addresses.add(16 * half), offset: load.offset as u32 };
+            let host = warp.shared.wrapping_add(load.offset as usize);
+            let places = Places16 { addresses: fragments.addresses.add(16 * half), host };
             let d = [to, to.add(32), to.add(64), to.add(96)].map(|d| d.add(16 * half));
-            match u32::lie::<L>(fragment.addresses, 16) {
-                Lie::Rows => transpose::rows::<L>(d, fragment.at(0)),
+            match fragments.lie[half] {
+                Lie::Rows => transpose::rows::<L>(d, places.at(0)),
                 Lie::Same => {
-                    let x = fragment.at(0).cast::<[u32; 4]>().read_unaligned();
+                    let x = places.at(0).cast::<[u32; 4]>().read_unaligned();
                     for k in 0..4 {
                         d[k].cast::<[u32; 16]>().write([x[k]; 16]);
                     }
                 }
-                Lie::Scattered => transpose::gather::<_, L>(d, &fragment),
+                Lie::Scattered => transpose::gather::<_, L>(d, &places),
             }
         }
     }
@@ -237,9 +259,9 @@ unsafe fn block_portable<const R: usize, const C: usize>(block: &Block, sums: [[
         for step in 0..block.steps() {
             let (left, right) = block.factors(step);
             for (r, sums) in sums.iter().enumerate() {
-                let a = block.scratch.add(32 * *left.add(r) as usize).cast::<Register>().read();
+                let a = block.scratch.add(*left.add(r) as usize).cast::<Register>().read();
                 for (c, sum) in sums.iter().enumerate() {
-                    let b = block.scratch.add(32 * *right.add(c) as usize).cast::<Register>().read();
+                    let b = block.scratch.add(*right.add(c) as usize).cast::<Register>().read();
                     let old = sum.cast::<Register>().read();
                     sum.cast::<Register>().write(std::array::from_fn(|l| a[l].mul_add(b[l], old[l])));
                 }
@@ -269,10 +291,10 @@ mod x86 {
                     let (left, right) = block.factors(step);
                     let mut b = [_mm512_setzero_ps(); C];
                     for (c, b) in b.iter_mut().enumerate() {
-                        *b = _mm512_loadu_ps(scratch.add(32 * *right.add(c) as usize));
+                        *b = _mm512_loadu_ps(scratch.add(*right.add(c) as usize));
                     }
                     for (r, s) in s.iter_mut().enumerate() {
-                        let a = _mm512_loadu_ps(scratch.add(32 * *left.add(r) as usize));
+                        let a = _mm512_loadu_ps(scratch.add(*left.add(r) as usize));
                         for c in 0..C {
                             s[c] = _mm512_fmadd_ps(a, b[c], s[c]);
                         }
@@ -304,10 +326,10 @@ mod x86 {
                     }
                     for step in 0..block.steps() {
                         let (left, right) = block.factors(step);
-                        let a = _mm256_loadu_ps(scratch.add(32 * *left.add(top) as usize));
-                        let e = _mm256_loadu_ps(scratch.add(32 * *left.add(bottom) as usize));
+                        let a = _mm256_loadu_ps(scratch.add(*left.add(top) as usize));
+                        let e = _mm256_loadu_ps(scratch.add(*left.add(bottom) as usize));
                         for c in 0..C {
-                            let b = _mm256_loadu_ps(scratch.add(32 * *right.add(c) as usize));
+                            let b = _mm256_loadu_ps(scratch.add(*right.add(c) as usize));
                             upper[c] = _mm256_fmadd_ps(a, b, upper[c]);
                             lower[c] = _mm256_fmadd_ps(e, b, lower[c]);
                         }

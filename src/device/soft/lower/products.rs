@@ -1,13 +1,15 @@
 //! Finds runs of instructions that [`crate::device::soft::exec::product`] does as one.
 
 use super::emit::{Emitter, Operands, Result};
-use crate::device::soft::exec::product::{Base, FragmentLoad, Product, outer_products};
+use crate::device::soft::exec::product::{Base, FragmentLoad, MAX_BASES, Product, outer_products};
 use crate::ptx::ast::Type;
 use crate::ptx::typed::{AddressSpace, Float, Instruction, Op, Operand, Reg, Rounding};
 use std::collections::HashMap;
 
 /// Scratch slots of one run: 16 KB, so that sums and factors stay in the first cache.
 const MAX_SCRATCH: usize = 128;
+/// Lanes of a scratch slot.
+const LANES: u32 = 32;
 /// A run with fewer additions is not worth the detour.
 const MIN_ADDITIONS: usize = 16;
 
@@ -32,7 +34,7 @@ fn addition(instruction: &Instruction) -> Option<Addition> {
 }
 
 /// `ld.shared.v4` of words: the address register, the offset, the destinations.
-fn fragment(instruction: &Instruction) -> Option<(Reg, i32, [Reg; 4])> {
+fn fragment(instruction: &Instruction) -> Option<(Reg, u32, [Reg; 4])> {
     let Op::Load(access) = &instruction.op else { return None };
     let words = access.ty.bytes() == 4 && access.count == 4 && access.space == AddressSpace::Shared;
     let Operand::Reg(address) = instruction.src[0] else { return None };
@@ -42,7 +44,7 @@ fn fragment(instruction: &Instruction) -> Option<(Reg, i32, [Reg; 4])> {
         *to = *reg;
     }
     let distinct = (0..4).all(|k| to[k] != address && !to[..k].contains(&to[k]));
-    let offset = i32::try_from(access.offset).ok().filter(|offset| offset % 16 == 0)?;
+    let offset = u32::try_from(access.offset).ok().filter(|offset| offset % 16 == 0)?;
     (words && distinct && instruction.guard.is_none()).then_some((address, offset, to))
 }
 
@@ -53,7 +55,8 @@ struct Run {
     sums: Vec<Reg>,
     rows: usize,
     columns: usize,
-    bases: Vec<(Reg, i32, i32)>,
+    /// Address registers and the largest offset of each.
+    bases: Vec<(Reg, u32)>,
     loads: Vec<FragmentLoad>,
     factors: Vec<u32>,
     imports: Vec<(Reg, u32)>,
@@ -113,15 +116,14 @@ impl Run {
             if next.loaded.contains(&address) {
                 return None;
             }
-            let base = match next.bases.iter().position(|(reg, ..)| *reg == address) {
+            let base = match next.bases.iter().position(|(reg, _)| *reg == address) {
                 Some(base) => base,
                 None => {
-                    next.bases.push((address, offset, offset));
+                    next.bases.push((address, offset));
                     next.bases.len() - 1
                 }
             };
-            let (_, least, most) = &mut next.bases[base];
-            (*least, *most) = ((*least).min(offset), (*most).max(offset));
+            next.bases[base].1 = next.bases[base].1.max(offset);
             next.loads.push(FragmentLoad { base, offset, to: next.scratch as u32 });
             for reg in to {
                 next.current.insert(reg, next.scratch as u32);
@@ -131,7 +133,8 @@ impl Run {
                 }
             }
         }
-        let stable = next.bases.iter().all(|(address, ..)| !next.loaded.contains(address));
+        let stable = next.bases.len() <= MAX_BASES
+            && next.bases.iter().all(|(address, _)| !next.loaded.contains(address));
         stable.then_some(next)
     }
 
@@ -165,7 +168,7 @@ impl Run {
         }
         let same = self.sums == sums && self.rows == rows.len();
         let apart = |reg: &Reg| !rows.contains(reg) && !columns.contains(reg) && !self.loaded.contains(reg);
-        let plain = |reg: &Reg| self.bases.iter().all(|(address, ..)| address != reg);
+        let plain = |reg: &Reg| self.bases.iter().all(|(address, _)| address != reg);
         if !same || !sums.iter().all(|sum| apart(sum) && plain(sum)) {
             return false;
         }
@@ -174,7 +177,7 @@ impl Run {
                 Some(slot) => *slot,
                 None => self.import(*reg),
             };
-            self.factors.push(slot);
+            self.factors.push(LANES * slot);
         }
         true
     }
@@ -196,7 +199,7 @@ impl Emitter<'_> {
         let code = &self.entry.code;
         let straight = (at + 1..code.len()).find(|index| targeted[*index]).unwrap_or(code.len());
         let Some(run) = Run::find(&code[at..straight]) else { return Ok(0) };
-        let words = run.bases.iter().map(|(address, ..)| address).chain(&run.loaded);
+        let words = run.bases.iter().map(|(address, _)| address).chain(&run.loaded);
         if words.into_iter().any(|reg| self.bytes_of(*reg) != 4) {
             return Ok(0);
         }
@@ -214,8 +217,8 @@ impl Emitter<'_> {
         for sum in &run.sums {
             product.sums.push(slot(*sum)?);
         }
-        for (address, least, most) in &run.bases {
-            product.bases.push(Base { slot: slot(*address)?, least: *least, most: *most });
+        for (address, most) in &run.bases {
+            product.bases.push(Base { slot: slot(*address)?, most: *most });
         }
         for (reg, to) in &run.imports {
             product.imports.push((slot(*reg)?, *to));
