@@ -55,9 +55,11 @@ impl Progress {
     pub fn note(&self, line: &str) {
         self.bar.suspend(|| say(line));
     }
+}
 
-    /// Takes the bar away.
-    pub fn finish(&self) {
+/// The bar goes away: what comes next, be it an error, begins on a clean line.
+impl Drop for Progress {
+    fn drop(&mut self) {
         self.bar.finish_and_clear();
     }
 }

@@ -75,9 +75,7 @@ pub fn run(args: Args) -> Result<Outcome> {
     };
     let done =
         sample::sample(&device, &model, &request, &stop, &mut tell, &mut |images| output.push(images))?;
-    if let Some(bar) = bar {
-        bar.finish();
-    }
+    drop(bar);
     if done < request.count {
         say(&format!("stopped after {done} of {} images", request.count));
         return Ok(Outcome::Interrupted);

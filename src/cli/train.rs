@@ -9,7 +9,7 @@ use crate::diffusion::Variance;
 use crate::optim::Decay;
 use crate::run::{LogEntry, Preset, RunFolder, Settings};
 use crate::train::{self, End, Event, Start};
-use anyhow::{Result, bail};
+use anyhow::{Result, bail, ensure};
 use clap::builder::PossibleValue;
 use clap::{ArgAction, ValueEnum};
 use std::path::PathBuf;
@@ -36,7 +36,7 @@ pub struct Args {
     #[arg(long, value_name = "N")]
     steps: Option<u64>,
     #[command(flatten)]
-    fixed: Fixed,
+    fixed: Option<Fixed>,
     #[command(flatten)]
     reporting: Reporting,
 }
@@ -45,60 +45,58 @@ pub struct Args {
 #[derive(clap::Args)]
 struct Fixed {
     /// Images of a step
-    #[arg(long, value_name = "N", conflicts_with = "resume")]
+    #[arg(long, value_name = "N")]
     batch: Option<usize>,
     /// Learning rate
-    #[arg(long, value_name = "RATE", conflicts_with = "resume")]
+    #[arg(long, value_name = "RATE")]
     lr: Option<f64>,
     /// Steps over which the learning rate rises from 0
-    #[arg(long, value_name = "N", conflicts_with = "resume")]
+    #[arg(long, value_name = "N")]
     warmup: Option<u64>,
     /// How the learning rate falls after that: not, or in a line to 0 at the last step
-    #[arg(long, conflicts_with = "resume")]
+    #[arg(long)]
     decay: Option<DecayName>,
     /// How much of the averaged weights each step keeps
-    #[arg(long, value_name = "DECAY", conflicts_with = "resume")]
+    #[arg(long, value_name = "DECAY")]
     ema: Option<f64>,
     /// Largest norm of the gradient; 0 does not clip
-    #[arg(long, value_name = "NORM", conflicts_with = "resume")]
+    #[arg(long, value_name = "NORM")]
     clip: Option<f64>,
     /// Mirror images at random
     #[arg(long, value_name = "BOOL", action = ArgAction::Set, num_args = 0..=1, default_missing_value = "true")]
-    #[arg(conflicts_with = "resume")]
     flip: Option<bool>,
     /// Height and width of the images
-    #[arg(long, value_name = "PIXELS", conflicts_with = "resume")]
+    #[arg(long, value_name = "PIXELS")]
     size: Option<usize>,
     /// Channels at each resolution, full resolution first: 128,256,256,256
-    #[arg(long, value_name = "LIST", value_delimiter = ',', action = ArgAction::Set, conflicts_with = "resume")]
+    #[arg(long, value_name = "LIST", value_delimiter = ',', action = ArgAction::Set)]
     channels: Option<Vec<usize>>,
     /// Resolutions with self-attention: 16,8
     #[arg(long, value_name = "LIST", value_delimiter = ',', num_args = 0.., action = ArgAction::Set)]
-    #[arg(conflicts_with = "resume")]
     attention: Option<Vec<usize>>,
     /// Residual blocks at each resolution
-    #[arg(long, value_name = "N", conflicts_with = "resume")]
+    #[arg(long, value_name = "N")]
     layers: Option<usize>,
     /// Groups of the group norms
-    #[arg(long, value_name = "N", conflicts_with = "resume")]
+    #[arg(long, value_name = "N")]
     groups: Option<usize>,
     /// Probability that dropout zeroes an activation
-    #[arg(long, value_name = "P", conflicts_with = "resume")]
+    #[arg(long, value_name = "P")]
     dropout: Option<f64>,
     /// T, the number of timesteps
-    #[arg(long, value_name = "T", conflicts_with = "resume")]
+    #[arg(long, value_name = "T")]
     timesteps: Option<usize>,
     /// beta of the first timestep
-    #[arg(long, value_name = "BETA", conflicts_with = "resume")]
+    #[arg(long, value_name = "BETA")]
     beta_start: Option<f64>,
     /// beta of the last timestep
-    #[arg(long, value_name = "BETA", conflicts_with = "resume")]
+    #[arg(long, value_name = "BETA")]
     beta_end: Option<f64>,
     /// Variance of ancestral sampling: the posterior's (small) or beta (large)
-    #[arg(long, conflicts_with = "resume")]
+    #[arg(long)]
     variance: Option<Variance>,
     /// Seed of all random numbers
-    #[arg(long, conflicts_with = "resume")]
+    #[arg(long)]
     seed: Option<u64>,
 }
 
@@ -143,7 +141,9 @@ impl Args {
             bail!("preset {name} needs its images: name them with --data folder:DIR or --data cifar10:DIR");
         };
         let mut settings = self.preset.settings(data);
-        self.fixed.apply(&mut settings);
+        if let Some(fixed) = &self.fixed {
+            fixed.apply(&mut settings);
+        }
         self.apply_changeable(&mut settings);
         settings.check()?;
         let path = self.out.clone().unwrap_or_else(|| PathBuf::from("runs").join(self.preset.name()));
@@ -152,6 +152,10 @@ impl Args {
 
     /// A run that goes on.
     fn resume(&self, path: &std::path::Path) -> Result<(RunFolder, Settings, Start)> {
+        ensure!(
+            self.fixed.is_none(),
+            "--resume goes on with the settings of the run; only --steps and what it reports can change"
+        );
         let (folder, mut settings) = RunFolder::open(path)?;
         let checkpoint = folder.latest_checkpoint()?;
         self.apply_changeable(&mut settings);
@@ -259,7 +263,7 @@ impl Report {
     }
 
     fn end(&mut self, end: &End, folder: &RunFolder) {
-        self.with(|progress| progress.finish());
+        self.progress = None;
         let path = folder.path().display();
         match end {
             End::Finished { last } => {

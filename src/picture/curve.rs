@@ -52,6 +52,7 @@ fn draw(pixels: &mut [u8], points: &[LossPoint]) -> Result<(), Box<dyn std::erro
         .axis_style(RGBColor(96, 96, 96))
         .label_style((FONT, 15))
         .axis_desc_style((FONT, 16))
+        .y_labels(24)
         .x_desc("step")
         .y_desc("loss")
         .y_label_formatter(&|loss| {

@@ -175,11 +175,12 @@ impl<'a> Run<'a> {
         let every = self.settings.reporting;
         let last = self.done == self.settings.steps;
         let due = |interval: u64| last || (interval > 0 && self.done.is_multiple_of(interval));
-        let (log, sample) = (due(every.log_every), due(every.sample_every));
+        let sample = due(every.sample_every);
         let checkpoint = due(every.checkpoint_every) || stopped;
-        if log || checkpoint {
-            self.log(tell)?;
+        if !(due(every.log_every) || sample || checkpoint) {
+            return Ok(());
         }
+        self.log(tell)?;
         if sample {
             self.pictures(tell)?;
         }
@@ -187,17 +188,12 @@ impl<'a> Run<'a> {
             self.save(tell)?;
         }
         // Pictures and checkpoints are no training time.
-        if log || checkpoint || sample {
-            self.began = Instant::now();
-        }
+        self.began = Instant::now();
         Ok(())
     }
 
     /// Appends to the log what happened since the last entry.
     fn log(&mut self, tell: &mut dyn FnMut(Event)) -> Result<()> {
-        if self.logged == self.done {
-            return Ok(());
-        }
         let readings = self.training.readings(self.logged..self.done)?;
         let elapsed = self.began.elapsed().as_secs_f64();
         self.seconds += elapsed;

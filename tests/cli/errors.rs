@@ -137,7 +137,8 @@ fn runs_that_cannot_go_on() {
     let path = folder.path().display();
     let resume = format!("train --device {} --resume {path}", device());
     assert_says(&fail(&resume), &["no run folder", "run.json"]);
-    assert_says(&fail(&format!("{resume} --lr 1")), &["--resume", "--lr"]);
+    assert_says(&fail(&format!("{resume} --lr 1")), &["--resume", "settings of the run"]);
+    assert_says(&fail(&format!("{resume} --data shapes")), &["--resume", "--data"]);
 
     let (_folder, run) = trained();
     let resume = format!("train --device {} --steps 8 --resume {}", device(), run.display());
