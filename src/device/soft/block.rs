@@ -1,10 +1,11 @@
-//! Runs the blocks of a launch: warps in turn, barriers, and the shared memory of each block.
+//! Runs the blocks of a launch: warps in turn, and the memory of each block.
 
-use super::exec::warp::{BarrierRequest, BarrierVotes, BlockView, Site};
+use super::exec::warp::{BlockView, Site};
 use super::exec::{Stop, Warp};
 use super::fault::{Cause, Fault};
 use super::lower::{Code, Constant};
 use super::memory::{POISON, Region};
+use super::turn::Turn;
 use crate::ptx::typed::Special;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -325,79 +326,6 @@ fn fill_lanes(warp: &mut Warp, slot: u16, wide: bool, value: impl Fn(u32) -> u64
                 true => *warp.slot::<u64>(slot).add(lane as usize) = value,
                 false => *warp.slot::<u32>(slot).add(lane as usize) = value as u32,
             }
-        }
-    }
-}
-
-/// A barrier that warps have come to.
-#[derive(Clone, Copy, Default)]
-struct Barrier {
-    /// Threads that have arrived, whole warps.
-    arrived: u32,
-    /// Threads that must arrive; 0 means all that have not exited.
-    expected: u32,
-    waiting: u32,
-    count: u32,
-    dissent: bool,
-    any: bool,
-}
-
-/// Which warps of a block can run.
-struct Turn {
-    /// Have not exited.
-    running: u32,
-    ready: u32,
-    barriers: [Barrier; 16],
-    spent: Vec<u64>,
-}
-
-impl Turn {
-    fn new(warps: usize) -> Turn {
-        let all = if warps >= 32 { !0 } else { (1 << warps) - 1 };
-        Turn { running: all, ready: all, barriers: [Barrier::default(); 16], spent: vec![0; warps] }
-    }
-
-    fn arrive(&mut self, index: usize, request: BarrierRequest) -> Result<(), String> {
-        let barrier = &mut self.barriers[request.id as usize];
-        if barrier.arrived != 0 && barrier.expected != request.threads {
-            let (id, first, second) = (request.id, barrier.expected, request.threads);
-            return Err(format!(
-                "barrier {id} is used for {first} and for {second} threads at the same time"
-            ));
-        }
-        barrier.expected = request.threads;
-        barrier.arrived += LANES;
-        barrier.count += request.votes.count_ones();
-        barrier.dissent |= request.votes != request.voters;
-        barrier.any |= request.votes != 0;
-        if !request.arrive_only {
-            barrier.waiting |= 1 << index;
-            self.ready &= !(1 << index);
-        }
-        Ok(())
-    }
-
-    /// Lets the warps of a complete barrier go.
-    fn release(&mut self, id: usize, warps: &mut [Warp]) {
-        let barrier = self.barriers[id];
-        let expected = match barrier.expected {
-            0 => self.running.count_ones() * LANES,
-            threads => threads,
-        };
-        if barrier.arrived == 0 || barrier.arrived < expected {
-            return;
-        }
-        let votes = BarrierVotes { count: barrier.count, all: !barrier.dissent, any: barrier.any };
-        for index in (0..warps.len()).filter(|index| barrier.waiting >> index & 1 != 0) {
-            warps[index].votes = votes;
-        }
-        self.ready |= barrier.waiting;
-        self.barriers[id] = Barrier::default();
-    }
-
-    fn release_all(&mut self, warps: &mut [Warp]) {
-        for id in 0..self.barriers.len() {
-            self.release(id, warps);
         }
     }
 }

@@ -17,6 +17,7 @@ mod lower;
 mod memory;
 mod module;
 mod pool;
+mod turn;
 
 pub use level::Level;
 

@@ -2,64 +2,18 @@
 //! shared memory.
 //!
 //! Every address is checked, together: one comparison with the allocation that the instruction touched
-//! last (its [`Site`]) and one for alignment. Where that fails, [`general`] finds out why.
+//! last (its [`super::warp::Site`]) and one for alignment. Where that fails, [`general`] finds out why.
 
 use super::access::general;
-use super::address::{Address, Lie};
+use super::address::Lie;
+use super::extent::{Global, HalfLanes, Lanes, Shared, SomeLanes, Space, checked};
 use super::lanes::{HALF, Lane, write_half};
 use super::transpose::{self, Places};
-use super::warp::Site;
 use super::{Body, Handler, Inst, Warp, handler};
 #[cfg(target_arch = "x86_64")]
 use crate::device::soft::level::AVX512;
 use crate::device::soft::level::Level;
 use std::marker::PhantomData;
-
-/// Which memory, and how wide its addresses are.
-trait Space: 'static {
-    type Address: Address;
-
-    /// The memory that an access may touch without a look-up.
-    ///
-    /// # Safety
-    /// As for [`Body::run`].
-    unsafe fn extent(warp: &Warp, i: &Inst) -> Site;
-
-    /// What is added to an address to make it an offset: the immediate, less the start of the memory.
-    fn shift(imm: i32, lo: u64) -> Self::Address;
-}
-
-struct Global;
-struct Shared;
-
-impl Space for Global {
-    type Address = u64;
-
-    #[inline(always)]
-    unsafe fn extent(warp: &Warp, i: &Inst) -> Site {
-        // SAFETY: there is a site for every access of the code.
-        unsafe { *warp.sites.add(i.site as usize) }
-    }
-
-    #[inline(always)]
-    fn shift(imm: i32, lo: u64) -> u64 {
-        (imm as i64 as u64).wrapping_sub(lo)
-    }
-}
-
-impl Space for Shared {
-    type Address = u32;
-
-    #[inline(always)]
-    unsafe fn extent(warp: &Warp, _i: &Inst) -> Site {
-        Site { lo: 0, len: u64::from(warp.shared_len), host: warp.shared }
-    }
-
-    #[inline(always)]
-    fn shift(imm: i32, _lo: u64) -> u32 {
-        imm as u32
-    }
-}
 
 /// An element in memory and in a register.
 trait Element: 'static {
@@ -87,92 +41,6 @@ macro_rules! elements {
     )* };
 }
 elements!(Byte: u8 as u32, SignedByte: i8 as u32, Half: u16 as u32, SignedHalf: i16 as u32, Word: u32 as u32, Long: u64 as u64);
-
-/// The addresses of one access, checked.
-struct Lanes<A> {
-    addresses: *const A,
-    shift: A,
-    host: *mut u8,
-}
-
-impl<A: Address> Lanes<A> {
-    /// Where lane `lane` points to in host memory.
-    ///
-    /// # Safety
-    /// The lane is below 32.
-    #[inline(always)]
-    unsafe fn at(&self, lane: usize) -> *mut u8 {
-        // Volatile, or the compiler loads the addresses as vectors and takes them apart again.
-        // SAFETY: the caller's contract.
-        self.host.wrapping_add(unsafe { self.addresses.add(lane).read_volatile() }.offset(self.shift))
-    }
-
-    /// How the 16 lanes of one half lie, for elements of `step` bytes.
-    ///
-    /// # Safety
-    /// The CPU has level `L`.
-    #[inline(always)]
-    unsafe fn lie<const L: u8>(&self, half: usize, step: usize) -> Lie {
-        // SAFETY: there are 32 addresses.
-        unsafe { A::lie::<L>(self.addresses.add(HALF * half), step as u64) }
-    }
-}
-
-/// The lanes of one half, for [`transpose`].
-struct HalfLanes<'a, A> {
-    lanes: &'a Lanes<A>,
-    first: usize,
-}
-
-impl<A: Address> Places for HalfLanes<'_, A> {
-    #[inline(always)]
-    unsafe fn at(&self, lane: usize) -> *mut u8 {
-        // SAFETY: the caller's contract.
-        unsafe { self.lanes.at(self.first + lane) }
-    }
-}
-
-/// The lanes of one half, some of which read nothing.
-struct SomeLanes<'a, A> {
-    lanes: &'a Lanes<A>,
-    first: usize,
-    mask: u32,
-}
-
-/// What lanes outside of a mask read.
-static NOTHING: [u32; 4] = [0; 4];
-
-impl<A: Address> Places for SomeLanes<'_, A> {
-    #[inline(always)]
-    unsafe fn at(&self, lane: usize) -> *mut u8 {
-        // SAFETY: the caller's contract.
-        let there = unsafe { self.lanes.at(self.first + lane) };
-        if self.mask >> lane & 1 != 0 { there } else { NOTHING.as_ptr().cast_mut().cast() }
-    }
-}
-
-/// The addresses of instruction `i` for accesses of `bytes` bytes; `None` if one of `mask` is outside of the
-/// memory touched last, or misaligned.
-///
-/// # Safety
-/// As for [`Body::run`].
-#[inline(always)]
-unsafe fn checked<S: Space, const L: u8>(
-    warp: &Warp,
-    i: &Inst,
-    bytes: usize,
-    mask: u32,
-) -> Option<Lanes<S::Address>> {
-    // SAFETY: operands of a decoded instruction lie in the warp's files.
-    unsafe {
-        let extent = S::extent(warp, i);
-        let addresses = warp.slot::<S::Address>(i.a).cast_const();
-        let shift = S::shift(i.imm, extent.lo);
-        let limit = extent.len.checked_sub(bytes as u64)?;
-        let inside = S::Address::inside::<L>(addresses, shift, limit, bytes as u64, mask);
-        inside.then_some(Lanes { addresses, shift, host: extent.host })
-    }
-}
 
 /// The lanes of a mask, lowest first.
 #[inline(always)]

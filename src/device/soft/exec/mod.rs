@@ -12,6 +12,7 @@ pub(super) mod compare;
 pub(super) mod control;
 pub(super) mod convert;
 pub(super) mod copy;
+mod extent;
 pub(super) mod float;
 pub(super) mod half;
 pub(super) mod integer;
