@@ -67,14 +67,14 @@ fn shapes16(data: Source) -> Settings {
         adam: AdamConfig {
             learning_rate: 3e-3,
             warmup: 50,
-            decay: Decay::Linear { steps: 3500 },
+            decay: Decay::Linear { steps: 2000 },
             ema_decay: 0.99,
             ..AdamConfig::default()
         },
-        steps: 3500,
+        steps: 2000,
         batch: 8,
         flip: false,
-        reporting: Reporting { log_every: 10, sample_every: 1750, checkpoint_every: 500, keep_last: 2 },
+        reporting: Reporting { log_every: 10, sample_every: 1000, checkpoint_every: 500, keep_last: 2 },
         seed: 0,
     }
 }
