@@ -2,7 +2,7 @@
 
 use super::Epilogue;
 use super::shape::{Shape, count};
-use super::tiles::{Tile, choose};
+use super::tiles::{Tile, choose, fitting};
 use crate::device::{Call, In, Out};
 use crate::graph::{Tape, Tensor};
 use crate::kernels::conv as kernels;
@@ -51,17 +51,6 @@ const ANY: [(Tile, Launcher); 4] = [
     (Tile::new(128, 4, 300), kernels::fprop_any_128x4),
 ];
 
-fn variants(shape: &Shape) -> Vec<(Tile, Launcher)> {
-    let mut variants = ANY.to_vec();
-    if shape.in_fours() {
-        variants.push(NARROW);
-        if shape.out_channels.is_multiple_of(4) {
-            variants.extend(BY_FOURS);
-        }
-    }
-    variants
-}
-
 /// y = x * w + epilogue.
 pub(super) fn launch(
     tape: &mut Tape,
@@ -72,7 +61,7 @@ pub(super) fn launch(
     y: &Tensor,
 ) {
     let pixels = shape.out_pixels();
-    let (tile, launcher) = choose(&variants(shape), pixels, shape.out_channels, 1);
+    let (tile, launcher) = choose(&fitting(shape, &ANY, NARROW, &BY_FOURS), pixels, shape.out_channels, 1);
     let call = launcher(
         inputs[0].input(),
         inputs.get(1).map(|second| second.input()),

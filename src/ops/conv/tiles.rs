@@ -3,6 +3,8 @@
 //! The choice depends on the shape alone, and no result depends on the choice: every tile adds up an element's terms
 //! in the same order.
 
+use super::shape::Shape;
+
 /// A kernel variant's tile.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Tile {
@@ -31,6 +33,24 @@ impl Tile {
         let (x, y) = self.grid(rows, columns);
         (x * y * layers + IDLE) * self.rows * self.columns * self.effort
     }
+}
+
+/// The variants of a kernel that can serve `shape`: those for `any` channels, the `narrow` one where the inputs' are
+/// in fours, and those `by_fours` where the output's are as well.
+pub(super) fn fitting<L: Copy>(
+    shape: &Shape,
+    any: &[(Tile, L)],
+    narrow: (Tile, L),
+    by_fours: &[(Tile, L)],
+) -> Vec<(Tile, L)> {
+    let mut variants = any.to_vec();
+    if shape.in_fours() {
+        variants.push(narrow);
+        if shape.out_channels.is_multiple_of(4) {
+            variants.extend(by_fours);
+        }
+    }
+    variants
 }
 
 /// The variant whose tile suits `layers` matrices (grid z) best; the first of equals.

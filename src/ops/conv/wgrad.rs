@@ -1,7 +1,7 @@
 //! Launching the kernel of the weights' gradient, and sums of gradients.
 
 use super::shape::{Shape, count};
-use super::tiles::{Tile, choose};
+use super::tiles::{Tile, choose, fitting};
 use crate::device::{Call, DType, In, Out};
 use crate::graph::{Tape, Tensor};
 use crate::kernels::conv as kernels;
@@ -49,17 +49,6 @@ const WHOLE: (usize, usize) = (64, 128);
 const PART: usize = 1024;
 const PART_STEP: usize = 64;
 
-fn variants(shape: &Shape) -> Vec<(Tile, Launcher)> {
-    let mut variants = ANY.to_vec();
-    if shape.in_fours() {
-        variants.push(NARROW);
-        if shape.out_channels.is_multiple_of(4) {
-            variants.extend(BY_FOURS);
-        }
-    }
-    variants
-}
-
 /// Pixels of a part. It fixes the order of the sums, so it depends on the shape alone.
 fn part(shape: &Shape) -> usize {
     let pixels = shape.out_pixels();
@@ -74,7 +63,8 @@ pub(super) fn launch(tape: &mut Tape, shape: &Shape, inputs: &[&Tensor], dy: &Te
     let part = part(shape);
     let parts = pixels.div_ceil(part);
     let sums = if parts == 1 { dw.clone() } else { tape.scratch(&[parts, dw.len()], DType::F32) };
-    let (tile, launcher) = choose(&variants(shape), shape.out_channels, shape.weights(), parts);
+    let (tile, launcher) =
+        choose(&fitting(shape, &ANY, NARROW, &BY_FOURS), shape.out_channels, shape.weights(), parts);
     let call = launcher(
         inputs[0].input(),
         inputs.get(1).map(|second| second.input()),
