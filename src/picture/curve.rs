@@ -11,6 +11,8 @@ const SIZE: (u32, u32) = (960, 540);
 const PALE: RGBColor = RGBColor(178, 202, 226);
 const STRONG: RGBColor = RGBColor(20, 80, 150);
 const FONT: &str = "DejaVu Sans";
+/// Horizontal lines of a decade: at 1 to 9 times a power of ten.
+const DECADE_LINES: usize = 9;
 /// How many points the strong line averages over, as a part of all; single losses jump with the timesteps drawn.
 const SMOOTHING: usize = 40;
 
@@ -38,6 +40,7 @@ fn draw(pixels: &mut [u8], points: &[LossPoint]) -> Result<(), Box<dyn std::erro
     register();
     let [.., last] = points else { return Err("there is no loss to draw".into()) };
     let (low, high) = range(points);
+    let decades = (high / low).log10().ceil() as usize;
     let root = BitMapBackend::with_buffer(pixels, SIZE).into_drawing_area();
     root.fill(&WHITE)?;
     let mut chart = ChartBuilder::on(&root)
@@ -52,12 +55,10 @@ fn draw(pixels: &mut [u8], points: &[LossPoint]) -> Result<(), Box<dyn std::erro
         .axis_style(RGBColor(96, 96, 96))
         .label_style((FONT, 15))
         .axis_desc_style((FONT, 16))
-        .y_labels(24)
+        .y_labels(DECADE_LINES * decades)
         .x_desc("step")
         .y_desc("loss")
-        .y_label_formatter(&|loss| {
-            format!("{loss:.4}").trim_end_matches('0').trim_end_matches('.').to_string()
-        })
+        .y_label_formatter(&|loss| label(*loss))
         .draw()?;
     let line = |points: &[LossPoint]| -> Vec<(u64, f32)> {
         points.iter().map(|point| (point.step, point.loss)).collect()
@@ -68,11 +69,20 @@ fn draw(pixels: &mut [u8], points: &[LossPoint]) -> Result<(), Box<dyn std::erro
     Ok(())
 }
 
-/// A little more than the losses span.
+/// From the decade below the losses, where the labels of the axis begin, to a little above them.
 fn range(points: &[LossPoint]) -> (f32, f32) {
     let low = points.iter().map(|point| point.loss).fold(f32::INFINITY, f32::min);
     let high = points.iter().map(|point| point.loss).fold(0.0, f32::max);
-    (low * 0.9, high * 1.1)
+    (10f32.powf(low.log10().floor()), high * 1.1)
+}
+
+/// The label of a line at 1, 2 or 5 times a power of ten; the lines between have none.
+fn label(loss: f32) -> String {
+    let mantissa = (loss / 10f32.powf(loss.log10().floor())).round();
+    if ![1.0, 2.0, 5.0, 10.0].contains(&mantissa) {
+        return String::new();
+    }
+    format!("{loss:.6}").trim_end_matches('0').trim_end_matches('.').to_string()
 }
 
 /// The mean of each point and those shortly before it.
