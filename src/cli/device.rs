@@ -6,7 +6,7 @@ use anyhow::Result;
 
 #[derive(clap::Args)]
 pub struct DeviceArg {
-    /// Where to compute: auto (a GPU if there is one), soft, cuda or cuda:N
+    /// Where to compute: auto (a GPU if there is one), soft, check (soft, with all checks), cuda or cuda:N
     #[arg(long, value_name = "DEVICE", default_value = "auto")]
     device: DeviceChoice,
 }

@@ -11,6 +11,8 @@ pub enum DeviceChoice {
     #[default]
     Auto,
     Soft,
+    /// The software device with its checks, and the seed of the order in which threads run.
+    Check(u64),
     Cuda(usize),
 }
 
@@ -23,6 +25,7 @@ impl DeviceChoice {
     pub fn open(self) -> Result<(Device, Option<String>)> {
         match self {
             DeviceChoice::Soft => Ok((Device::soft(), None)),
+            DeviceChoice::Check(seed) => Ok((Device::checked(seed), None)),
             DeviceChoice::Cuda(ordinal) => Ok((Device::cuda(ordinal)?, None)),
             DeviceChoice::Auto => Ok(match Device::cuda(0) {
                 Ok(device) => (device, None),
@@ -39,14 +42,21 @@ impl FromStr for DeviceChoice {
         match text {
             "auto" => Ok(DeviceChoice::Auto),
             "soft" => Ok(DeviceChoice::Soft),
+            "check" => Ok(DeviceChoice::Check(0)),
             "cuda" => Ok(DeviceChoice::Cuda(0)),
-            _ => text
-                .strip_prefix("cuda:")
-                .and_then(|n| n.parse().ok())
-                .map(DeviceChoice::Cuda)
-                .ok_or_else(|| format!("{text:?} is no device; use auto, soft, cuda or cuda:N")),
+            _ => numbered(text, "cuda:")
+                .map(|ordinal| DeviceChoice::Cuda(ordinal as usize))
+                .or_else(|| numbered(text, "check:").map(DeviceChoice::Check))
+                .ok_or_else(|| {
+                    format!("{text:?} is no device; use auto, soft, check, check:SEED, cuda or cuda:N")
+                }),
         }
     }
+}
+
+/// The number behind `prefix`.
+fn numbered(text: &str, prefix: &str) -> Option<u64> {
+    text.strip_prefix(prefix)?.parse().ok()
 }
 
 impl fmt::Display for DeviceChoice {
@@ -54,6 +64,7 @@ impl fmt::Display for DeviceChoice {
         match self {
             DeviceChoice::Auto => f.write_str("auto"),
             DeviceChoice::Soft => f.write_str("soft"),
+            DeviceChoice::Check(seed) => write!(f, "check:{seed}"),
             DeviceChoice::Cuda(ordinal) => write!(f, "cuda:{ordinal}"),
         }
     }

@@ -1,5 +1,7 @@
 //! What can go wrong on a device.
 
+use super::soft;
+
 /// An error of a device, software or CUDA.
 #[derive(Debug, thiserror::Error)]
 pub enum DeviceError {
@@ -19,6 +21,9 @@ pub enum DeviceError {
     /// A kernel that went wrong while it ran: kernel, line, thread and address as far as they are known.
     #[error("kernel {kernel} failed: {report}")]
     Fault { kernel: String, report: String },
+    /// Mistakes of a kernel that a checked device found; at least one.
+    #[error("{}", soft::print(findings))]
+    Findings { kernel: String, findings: Vec<soft::Finding> },
     /// A host copy outside of an allocation.
     #[error("a copy of {bytes} bytes at {address:#x} is outside every allocation")]
     BadCopy { address: u64, bytes: u64 },

@@ -64,6 +64,12 @@ impl Device {
         Device(Arc::new(soft::Soft::new()))
     }
 
+    /// The software device with all its checks: a kernel that does what it may not do fails with
+    /// [`DeviceError::Findings`]. The seed chooses the order in which threads run; results do not depend on it.
+    pub fn checked(seed: u64) -> Device {
+        Device(Arc::new(soft::Soft::checked(seed)))
+    }
+
     /// GPU number `ordinal` of the NVIDIA driver.
     ///
     /// # Errors

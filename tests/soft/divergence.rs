@@ -163,7 +163,7 @@ fn a_nested_scope_has_its_own_names() {
 
 #[test]
 fn an_endless_loop_is_stopped() {
-    let soft = Soft::with(Options { level: Level::detect(), threads: 1, budget: 1 << 20 });
+    let soft = Soft::with(Options { threads: 1, budget: 1 << 20, ..Options::default() });
     let text = module("", &format!("{REGISTERS}\nAGAIN:\nadd.u32 %r0, %r0, 1;\nbra AGAIN;"));
     let error = soft.load("endless", &text).unwrap().launch("test", [1; 3], [1; 3], 0, &[]).unwrap_err();
     assert!(matches!(&error, DeviceError::Fault { report, .. } if report.contains("endless")), "{error}");

@@ -1,5 +1,6 @@
 //! Runs the blocks of a launch: warps in turn, and the memory of each block.
 
+use super::check::Checker;
 use super::exec::warp::{BlockView, Site};
 use super::exec::{Stop, Warp};
 use super::fault::{Cause, Fault};
@@ -28,13 +29,16 @@ pub struct Job<'a> {
     pub budget: u64,
     pub workers: u32,
     pub started: Instant,
+    /// Null unless the launch is checked, and then it has one worker.
+    pub checker: *mut Checker,
     next: AtomicU64,
     /// No block from here on needs to run: one before it has failed.
     limit: AtomicU64,
     fault: Mutex<Option<(u64, Fault)>>,
 }
 
-// SAFETY: the regions are those of the device, which is locked while the job runs.
+// SAFETY: the regions are those of the device, which is locked while the job runs; a checker is used by one
+// thread.
 unsafe impl Sync for Job<'_> {}
 
 /// A worker's memory, used again from launch to launch.
@@ -81,6 +85,7 @@ impl<'a> Job<'a> {
             budget: u64::MAX,
             workers: 1,
             started: Instant::now(),
+            checker: std::ptr::null_mut(),
             next: AtomicU64::new(0),
             limit: AtomicU64::new(blocks),
             fault: Mutex::new(None),
@@ -135,6 +140,7 @@ impl<'a> Job<'a> {
             shared_len,
             scratch: scratch.products.as_mut_ptr().cast(),
             local: scratch.local.as_mut_ptr().cast(),
+            checker: self.checker,
             started: self.started,
         };
         let (regs, preds) = (scratch.registers.as_mut_ptr(), scratch.preds.as_mut_ptr());
@@ -158,17 +164,38 @@ impl<'a> Job<'a> {
                 view.shared.write_bytes(POISON, shared_len as usize);
                 view.local.write_bytes(POISON, local_bytes);
             }
+            self.checked(|checker| checker.begin_block(self.block_index(block)));
             if let Err(fault) = self.run_block(&mut all, block) {
                 self.record(block, fault);
             }
         }
     }
 
+    /// Does something with the checks, if there are any.
+    fn checked(&self, work: impl FnOnce(&mut Checker)) {
+        // SAFETY: the checker outlives the launch; one thread runs it, and no watch is active.
+        if let Some(checker) = unsafe { self.checker.as_mut() } {
+            work(checker);
+        }
+    }
+
     fn record(&self, block: u64, fault: Fault) {
+        if !self.checker.is_null() {
+            return self.checked(|checker| self.found(checker, &fault));
+        }
         self.limit.fetch_min(block, Relaxed);
         let mut first = self.fault.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         if first.as_ref().is_none_or(|(earlier, _)| block < *earlier) {
             *first = Some((block, fault));
+        }
+    }
+
+    /// In a checked launch the other blocks may have more to tell, unless this one hangs.
+    fn found(&self, checker: &mut Checker, fault: &Fault) {
+        checker.fault(self.code, fault);
+        let hangs = matches!(fault.cause, Cause::Budget { .. } | Cause::Deadlock { .. });
+        if hangs || checker.findings.is_full() {
+            self.limit.store(0, Relaxed);
         }
     }
 
@@ -183,9 +210,10 @@ impl<'a> Job<'a> {
         while turn.running != 0 {
             let ready = turn.ready;
             if ready == 0 {
-                let waiting = &warps[turn.running.trailing_zeros() as usize];
-                let pc = waiting.pc.saturating_sub(1);
-                return Err(Fault { pc, warp: waiting.index, lane: None, cause: Cause::Deadlock });
+                let waiting = warps.iter().filter(|warp| turn.running >> warp.index & 1 != 0);
+                let places: Vec<_> = waiting.map(|warp| (warp.index, warp.pc.saturating_sub(1))).collect();
+                let (warp, pc) = places[0];
+                return Err(Fault { pc, warp, lane: None, cause: Cause::Deadlock { warps: places } });
             }
             for index in (0..warps.len()).filter(|index| ready >> index & 1 != 0) {
                 let mut again = true;

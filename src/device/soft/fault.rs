@@ -1,7 +1,9 @@
 //! Kernels that go wrong, and the report that their author reads.
 
+use super::check::SourceLine;
 use super::lower::Code;
 use crate::device::DeviceError;
+use std::fmt;
 
 /// What went wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,15 +26,17 @@ pub enum Cause {
         index: u32,
         count: u32,
     },
-    /// Groups of lanes wait for each other.
+    /// Groups of lanes wait for each other: lanes and instruction of each.
     Divergent {
-        pcs: Vec<u32>,
+        groups: Vec<(u32, u32)>,
     },
     /// A barrier under a guard that is not the same for all lanes.
     PartialBarrier,
     Barrier(String),
-    /// Warps wait at barriers that nobody else will reach.
-    Deadlock,
+    /// Warps wait at barriers that nobody else will reach: number and instruction of each.
+    Deadlock {
+        warps: Vec<(u32, u32)>,
+    },
     /// A lane reads a lane that does not take part.
     AbsentLane {
         source: u32,
@@ -56,10 +60,49 @@ pub struct Fault {
     pub cause: Cause,
 }
 
-/// Where in the source text an instruction stands.
-pub struct SourceLine {
-    pub place: String,
-    pub text: String,
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Cause::OutOfBounds { address, bytes, store } => {
+                let what = if *store { "write" } else { "read" };
+                write!(f, "{what} of {bytes} bytes at {address:#x}, which is outside of every allocation")
+            }
+            Cause::Misaligned { address, bytes } => {
+                write!(f, "access of {bytes} bytes at {address:#x}, which is not a multiple of {bytes}")
+            }
+            Cause::ReadOnly { address } => write!(f, "write to {address:#x}, which is read-only"),
+            Cause::Trap => f.write_str("trap"),
+            Cause::DivisionByZero => f.write_str("integer division by zero"),
+            Cause::BranchIndex { index, count } => write!(f, "branch index {index} of {count} targets"),
+            Cause::Divergent { .. } => f.write_str("lanes of one warp wait for each other"),
+            Cause::PartialBarrier => f.write_str("a barrier that only some lanes of the warp execute"),
+            Cause::Barrier(message) => f.write_str(message),
+            Cause::Deadlock { .. } => f.write_str("warps wait at barriers that the others never reach"),
+            Cause::AbsentLane { source } => write!(f, "reads lane {source}, which does not take part"),
+            Cause::CopySize { bytes, most } => {
+                write!(f, "source size {bytes} exceeds the copy's {most} bytes")
+            }
+            Cause::Budget { instructions } => {
+                write!(f, "no end after {instructions} instructions of one warp (an endless loop?)")
+            }
+        }
+    }
+}
+
+impl Cause {
+    /// Where those stand who wait for each other: who, and the instruction.
+    pub fn places(&self) -> impl Iterator<Item = (String, u32)> {
+        let places = match self {
+            Cause::Divergent { groups } => {
+                groups.iter().map(|(lanes, pc)| (format!("lanes {lanes:#010x} at"), *pc)).collect()
+            }
+            Cause::Deadlock { warps } => {
+                warps.iter().map(|(warp, pc)| (format!("warp {warp} at"), *pc)).collect()
+            }
+            _ => Vec::new(),
+        };
+        places.into_iter()
+    }
 }
 
 impl Fault {
@@ -81,36 +124,10 @@ impl Fault {
             }
             None => format!("warp {}", self.warp),
         };
-        let cause = self.describe(code, &source);
-        let report = format!("{cause}; block ({bx}, {by}, {bz}), {who}, at {place}: {text}");
+        let places: Vec<String> =
+            self.cause.places().map(|(who, pc)| format!(", {who} {}", source(code.line(pc)).place)).collect();
+        let report =
+            format!("{}{}; block ({bx}, {by}, {bz}), {who}, at {place}: {text}", self.cause, places.concat());
         DeviceError::Fault { kernel: code.name.clone(), report }
-    }
-
-    fn describe(&self, code: &Code, source: &impl Fn(u32) -> SourceLine) -> String {
-        match &self.cause {
-            Cause::OutOfBounds { address, bytes, store } => {
-                let what = if *store { "write" } else { "read" };
-                format!("{what} of {bytes} bytes at {address:#x}, which is outside of every allocation")
-            }
-            Cause::Misaligned { address, bytes } => {
-                format!("access of {bytes} bytes at {address:#x}, which is not a multiple of {bytes}")
-            }
-            Cause::ReadOnly { address } => format!("write to {address:#x}, which is read-only"),
-            Cause::Trap => "trap".to_string(),
-            Cause::DivisionByZero => "integer division by zero".to_string(),
-            Cause::BranchIndex { index, count } => format!("branch index {index} of {count} targets"),
-            Cause::Divergent { pcs } => {
-                let places: Vec<_> = pcs.iter().map(|pc| source(code.line(*pc)).place).collect();
-                format!("lanes of one warp wait for each other at {}", places.join(" and "))
-            }
-            Cause::PartialBarrier => "a barrier that only some lanes of the warp execute".to_string(),
-            Cause::Barrier(message) => message.clone(),
-            Cause::Deadlock => "warps wait at a barrier that the others never reach".to_string(),
-            Cause::AbsentLane { source } => format!("reads lane {source}, which does not take part"),
-            Cause::CopySize { bytes, most } => format!("source size {bytes} exceeds the copy's {most} bytes"),
-            Cause::Budget { instructions } => {
-                format!("no end after {instructions} instructions of one warp (an endless loop?)")
-            }
-        }
     }
 }

@@ -9,6 +9,7 @@
 //! atomic operations.
 
 mod block;
+mod check;
 mod exec;
 mod fault;
 mod launch;
@@ -19,10 +20,12 @@ mod module;
 mod pool;
 mod turn;
 
+pub use check::{Check, Finding, Kind, OtherAccess, Severity, SourceLine, print};
 pub use level::Level;
 
 use super::{Backend, Device, DeviceError, Kernel, Launch, ModuleSource, Replay, Result};
 use block::{Job, Scratch};
+use check::Checker;
 use launch::Geometry;
 use memory::Memory;
 use module::{Module, Source};
@@ -42,13 +45,15 @@ pub struct Options {
     pub threads: usize,
     /// Loop instructions after which a warp is taken to hang.
     pub budget: u64,
+    /// Whether and how kernels are checked; a checked device has one worker.
+    pub check: Option<Check>,
 }
 
 impl Default for Options {
     /// The best level, a worker for each core, and minutes of patience.
     fn default() -> Options {
         let threads = std::thread::available_parallelism().map_or(1, |n| n.get());
-        Options { level: Level::detect(), threads, budget: 1 << 34 }
+        Options { level: Level::detect(), threads, budget: 1 << 34, check: None }
     }
 }
 
@@ -69,6 +74,7 @@ struct State {
     modules: HashMap<usize, Arc<Module>>,
     /// Of the launching thread.
     scratch: Scratch,
+    lints: Vec<Finding>,
 }
 
 impl Default for Soft {
@@ -94,12 +100,25 @@ impl Soft {
         Soft::with(Options { level, ..Options::default() })
     }
 
+    /// A device that checks what kernels do; the seed chooses the order in which threads run.
+    pub fn checked(seed: u64) -> Soft {
+        Soft::with(Options { check: Some(Check { seed }), ..Options::default() })
+    }
+
     /// # Panics
     /// If this machine does not have the level.
-    pub fn with(options: Options) -> Soft {
+    pub fn with(mut options: Options) -> Soft {
         assert!(options.level <= Level::detect(), "this CPU does not have {}", options.level.name());
+        if options.check.is_some() {
+            options.threads = 1;
+        }
         let pool = Pool::new(options.threads.max(1));
         Soft(Arc::new(Shared { options, pool, state: Mutex::default() }))
+    }
+
+    /// What the checks found since the last call that is bad style rather than an error.
+    pub fn take_lints(&self) -> Vec<Finding> {
+        std::mem::take(&mut self.0.lock().lints)
     }
 
     /// Loads PTX text that was not embedded at build time, for tests and tools.
@@ -107,7 +126,7 @@ impl Soft {
     /// # Errors
     /// [`DeviceError::Module`] with the line and reason if the text is not understood.
     pub fn load(&self, name: &str, text: &str) -> Result<Program> {
-        let module = Module::load(Source::text(name, text), &mut self.0.lock().memory, self.0.options.level)?;
+        let module = Module::load(Source::text(name, text), &mut self.0.lock().memory, &self.0.options)?;
         Ok(Program { shared: self.0.clone(), module })
     }
 }
@@ -166,7 +185,7 @@ impl Shared {
         if let Some(module) = state.modules.get(&key) {
             return Ok(module.clone());
         }
-        let module = Arc::new(Module::load(Source::embedded(source), &mut state.memory, self.options.level)?);
+        let module = Arc::new(Module::load(Source::embedded(source), &mut state.memory, &self.options)?);
         state.modules.insert(key, module.clone());
         Ok(module)
     }
@@ -190,21 +209,26 @@ impl Shared {
         params: &[u8],
     ) -> Result<()> {
         let code = module.entry(entry)?;
+        let mut checker = self.options.check.map(Checker::new);
         let mut job = Job::new(code, state.memory.regions(), params, geometry.grid, geometry.block);
         job.dynamic_bytes = geometry.shared_bytes;
+        job.checker = checker.as_mut().map_or(std::ptr::null_mut(), std::ptr::from_mut);
         job.budget = self.options.budget;
         job.workers = self.pool.threads() as u32;
         let size = job.blocks() * u64::from(job.warps()) * code.insts.len() as u64;
         let wide = job.blocks() > 1 && size >= WORTH_WAKING;
         self.pool.run(wide, &mut state.scratch, &|scratch| job.work(scratch));
-        let (block, first) = (geometry.block, |block| job.block_index(block));
-        let found = job.fault();
-        match found {
-            None => Ok(()),
-            Some((index, fault)) => {
-                Err(fault.report(code, first(index), block, |line| module.source.line(line)))
-            }
+        let source = |line| module.source.line(line);
+        if let Some((index, fault)) = job.fault() {
+            return Err(fault.report(code, job.block_index(index), geometry.block, source));
         }
+        let Some(checker) = checker else { return Ok(()) };
+        let (errors, lints) = checker.finish(code, geometry.block, source);
+        check::merge(&mut state.lints, lints);
+        if errors.is_empty() {
+            return Ok(());
+        }
+        Err(DeviceError::Findings { kernel: code.name.clone(), findings: errors })
     }
 
     fn out_of_memory(&self, wanted: u64) -> DeviceError {
@@ -214,7 +238,9 @@ impl Shared {
     fn name(&self) -> String {
         let threads = self.pool.threads();
         let plural = if threads == 1 { "" } else { "s" };
-        format!("soft ({threads} thread{plural}, {})", self.options.level.name())
+        let checked =
+            self.options.check.map_or(String::new(), |check| format!(", checked, seed {}", check.seed));
+        format!("soft ({threads} thread{plural}, {}{checked})", self.options.level.name())
     }
 }
 

@@ -1,7 +1,7 @@
 //! Modules: from text to code, and the variables that live as long as the module.
 
-use super::fault::SourceLine;
-use super::level::Level;
+use super::Options;
+use super::check::SourceLine;
 use super::lower::{Code, lower};
 use super::memory::Memory;
 use crate::device::{DeviceError, ModuleSource, Result};
@@ -57,13 +57,13 @@ pub struct Module {
 
 impl Module {
     /// Parses, checks and decodes a module, and places its variables in `memory`.
-    pub fn load(source: Source, memory: &mut Memory, level: Level) -> Result<Module> {
+    pub fn load(source: Source, memory: &mut Memory, options: &Options) -> Result<Module> {
         let tree = ptx::parse(&source.text).map_err(|error| source.error(error.line, &error.message))?;
         let module = typed::check(&tree).map_err(|error| source.error(error.line, &error.message))?;
         let variables = place_variables(&source, &module, memory)?;
         let mut entries = HashMap::new();
         for entry in &module.entries {
-            let code = lower(entry, &module, &variables, level)
+            let code = lower(entry, &module, &variables, options)
                 .map_err(|error| source.error(error.line, &error.message))?;
             entries.insert(entry.name.clone(), code);
         }

@@ -4,6 +4,7 @@
 //! groups merge where they meet, at labels and behind branches. A group that keeps branching backwards
 //! gives others a turn, so that lanes may wait for each other.
 
+use super::super::check::Checker;
 use super::super::fault::{Cause, Fault};
 use super::super::lower::Code;
 use super::super::memory::Region;
@@ -84,6 +85,8 @@ pub struct BlockView<'a> {
     pub scratch: *mut u32,
     /// Local memory of the block, thread after thread.
     pub local: *mut u8,
+    /// The checks of the launch, in checked code; else null.
+    pub checker: *mut Checker,
     /// Host time at which the launch began, for the clock registers.
     pub started: std::time::Instant,
 }
@@ -281,8 +284,8 @@ impl<'a> Warp<'a> {
             None => {
                 self.stuck += 1;
                 if self.stuck > self.groups.len() + 1 {
-                    let pcs: Vec<_> = self.groups.iter().map(|group| group.pc).collect();
-                    return self.fail(pcs[0], Cause::Divergent { pcs }, None);
+                    let groups: Vec<_> = self.groups.iter().map(|group| (group.lanes, group.pc)).collect();
+                    return self.fail(groups[0].1, Cause::Divergent { groups }, None);
                 }
                 let oldest = self.groups.iter().enumerate().min_by_key(|(_, group)| group.since);
                 oldest.expect("a live warp has a group").0

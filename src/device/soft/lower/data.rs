@@ -89,7 +89,7 @@ impl Emitter<'_> {
     }
 
     /// The address operand: 32 bits wide for shared memory unless it is a wide register.
-    fn address(&mut self, operand: Operand, space: AddressSpace) -> Result<Place> {
+    pub(super) fn address(&mut self, operand: Operand, space: AddressSpace) -> Result<Place> {
         let natural = if space == AddressSpace::Shared { Type::B32 } else { Type::B64 };
         Ok(Place { slot: self.slot(operand, natural)?, wide: self.is_wide(operand, natural) })
     }

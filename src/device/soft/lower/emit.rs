@@ -3,6 +3,8 @@
 use super::allocate::{Allocation, allocate};
 use super::constants::{Constant, Constants, Layout};
 use super::{Code, LowerError};
+use crate::device::soft::Options;
+use crate::device::soft::check::watched::Watched;
 use crate::device::soft::exec::access::Access;
 use crate::device::soft::exec::product::Product;
 use crate::device::soft::exec::scalar::{self, Scalar};
@@ -28,6 +30,7 @@ pub(super) struct Operands {
 pub(super) struct Emitter<'a> {
     pub entry: &'a Entry,
     pub level: Level,
+    checked: bool,
     pub layout: Layout<'a>,
     allocation: Allocation,
     constants: Constants,
@@ -37,20 +40,23 @@ pub(super) struct Emitter<'a> {
     lists: Vec<u16>,
     scalars: Vec<Scalar>,
     products: Vec<Product>,
+    /// Empty unless the code is checked.
+    pub watched: Vec<Watched>,
     branches: Vec<Label>,
     /// The instruction that is lowered.
     guard: u16,
     line: u32,
 }
 
-pub(super) fn lower(entry: &Entry, module: &Module, addresses: &[u64], level: Level) -> Result<Code> {
+pub(super) fn lower(entry: &Entry, module: &Module, addresses: &[u64], options: &Options) -> Result<Code> {
     let Some(allocation) = allocate(entry, SINK_PREDICATE + 1).filter(|a| a.preds < NEGATED as usize) else {
         return Err(LowerError { line: entry.line, message: "too many registers".to_string() });
     };
     let constants = Constants::new(allocation.slots);
     let mut emitter = Emitter {
         entry,
-        level,
+        level: options.level,
+        checked: options.check.is_some(),
         layout: Layout::new(entry, module, addresses),
         allocation,
         constants,
@@ -60,6 +66,7 @@ pub(super) fn lower(entry: &Entry, module: &Module, addresses: &[u64], level: Le
         lists: Vec::new(),
         scalars: Vec::new(),
         products: Vec::new(),
+        watched: Vec::new(),
         branches: Vec::new(),
         guard: TRUE,
         line: entry.line,
@@ -87,14 +94,18 @@ impl<'a> Emitter<'a> {
             if targeted[at] {
                 self.emit(control::label, Operands::default());
             }
-            if at >= covered {
+            if at >= covered && !self.checked {
                 covered = at + self.product(at, &targeted)?;
             }
             self.guard = match instruction.guard {
                 Some((reg, negated)) => self.pred_of(reg) | if negated { NEGATED } else { 0 },
                 None => TRUE,
             };
+            let watched = if self.checked { Some(self.watch(instruction)?) } else { None };
             self.instruction(instruction)?;
+            if let Some(index) = watched {
+                self.watched[index].end = self.insts.len() as u32;
+            }
         }
         starts.push(self.insts.len() as u32);
         self.guard = TRUE;
@@ -182,6 +193,7 @@ impl<'a> Emitter<'a> {
             lists: self.lists,
             scalars: self.scalars,
             products: self.products,
+            watched: self.watched,
             branches,
             slots,
             preds: self.allocation.preds,

@@ -9,14 +9,16 @@ mod emit;
 mod liveness;
 mod products;
 mod warps;
+mod watch;
 
 pub use constants::Constant;
 
+use super::Options;
+use super::check::watched::Watched;
 use super::exec::Inst;
 use super::exec::access::Access;
 use super::exec::product::Product;
 use super::exec::scalar::Scalar;
-use super::level::Level;
 use crate::ptx::typed::{Entry, Module, Param};
 
 /// One entry, ready to run.
@@ -30,6 +32,8 @@ pub struct Code {
     pub lists: Vec<u16>,
     pub scalars: Vec<Scalar>,
     pub products: Vec<Product>,
+    /// What the watches know; empty unless the code is checked.
+    pub watched: Vec<Watched>,
     /// Targets of indexed branches.
     pub branches: Vec<u32>,
     /// Slots of a warp's register file, constants included.
@@ -71,7 +75,12 @@ pub struct LowerError {
     pub message: String,
 }
 
-/// Decodes an entry for a level. `addresses` are those of the module's global and constant variables.
-pub fn lower(entry: &Entry, module: &Module, addresses: &[u64], level: Level) -> Result<Code, LowerError> {
-    emit::lower(entry, module, addresses, level)
+/// Decodes an entry for a device. `addresses` are those of the module's global and constant variables.
+pub fn lower(
+    entry: &Entry,
+    module: &Module,
+    addresses: &[u64],
+    options: &Options,
+) -> Result<Code, LowerError> {
+    emit::lower(entry, module, addresses, options)
 }

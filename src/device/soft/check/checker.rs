@@ -1,0 +1,88 @@
+//! What one checked launch remembers.
+
+use super::Check;
+use super::collect::{Collection, Found, Who};
+use super::finding::{Finding, Kind, SourceLine};
+use crate::device::soft::exec::Warp;
+use crate::device::soft::fault::{Cause, Fault};
+use crate::device::soft::lower::Code;
+
+/// The checks of one launch. Watches reach it through [`BlockView::checker`], one at a time: a checked
+/// launch runs on one thread.
+///
+/// [`BlockView::checker`]: crate::device::soft::exec::warp::BlockView::checker
+pub struct Checker {
+    pub check: Check,
+    /// The block that runs.
+    pub block: [u32; 3],
+    pub findings: Collection,
+}
+
+impl Checker {
+    pub fn new(check: Check) -> Checker {
+        Checker { check, block: [0; 3], findings: Collection::default() }
+    }
+
+    /// A block begins.
+    pub fn begin_block(&mut self, index: [u32; 3]) {
+        self.block = index;
+    }
+
+    /// A lane of a warp of the block that runs.
+    pub fn who(&self, warp: &Warp, lane: u32) -> Who {
+        Who { block: self.block, warp: warp.index, lane }
+    }
+
+    /// A warp of the block that runs could not go on.
+    pub fn fault(&mut self, code: &Code, fault: &Fault) {
+        let line = code.line(fault.pc);
+        let kind = kind(&fault.cause);
+        let who = Who { block: self.block, warp: fault.warp, lane: fault.lane.unwrap_or(0) };
+        self.findings.add(kind, line, 0, || Found {
+            kind,
+            line,
+            who,
+            address: address(&fault.cause),
+            message: fault.cause.to_string(),
+            notes: fault.cause.places().map(|(text, pc)| (text, Some(code.line(pc)))).collect(),
+            other: None,
+        });
+    }
+
+    /// Errors and lints of the launch.
+    pub fn finish(
+        self,
+        code: &Code,
+        block: [u32; 3],
+        source: impl Fn(u32) -> SourceLine,
+    ) -> (Vec<Finding>, Vec<Finding>) {
+        self.findings.finish(code, block, source)
+    }
+}
+
+fn kind(cause: &Cause) -> Kind {
+    match cause {
+        Cause::OutOfBounds { .. } => Kind::OutOfBounds,
+        Cause::Misaligned { .. } => Kind::Misaligned,
+        Cause::ReadOnly { .. } => Kind::ReadOnly,
+        Cause::Trap => Kind::Trap,
+        Cause::DivisionByZero => Kind::DivisionByZero,
+        Cause::BranchIndex { .. } => Kind::BranchIndex,
+        Cause::Divergent { .. } => Kind::Divergence,
+        Cause::PartialBarrier => Kind::PartialGuard,
+        Cause::Barrier(_) => Kind::Barrier,
+        Cause::Deadlock { .. } => Kind::Deadlock,
+        Cause::AbsentLane { .. } => Kind::AbsentLane,
+        Cause::CopySize { .. } => Kind::CopySize,
+        Cause::Budget { .. } => Kind::Endless,
+    }
+}
+
+fn address(cause: &Cause) -> Option<u64> {
+    match cause {
+        Cause::OutOfBounds { address, .. }
+        | Cause::Misaligned { address, .. }
+        | Cause::ReadOnly { address } => Some(*address),
+        _ => None,
+    }
+}
