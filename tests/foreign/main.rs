@@ -12,3 +12,4 @@ mod matmul;
 mod norms;
 mod program;
 mod reduce;
+mod triton;

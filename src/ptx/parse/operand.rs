@@ -43,7 +43,7 @@ impl<'a> Parser<'a> {
                 Ok(Operand::Not(self.name("a predicate")?.to_string()))
             }
             Kind::Punctuation('(') if !self.in_call => Ok(Operand::Number(self.number()?)),
-            Kind::Number(_) | Kind::Punctuation('-' | '~' | '!') => Ok(Operand::Number(self.number()?)),
+            Kind::Number(_) | Kind::Punctuation('-' | '+' | '~' | '!') => Ok(Operand::Number(self.number()?)),
             Kind::Punctuation('{') => Ok(Operand::Vector(self.enclosed('}', depth)?)),
             Kind::Punctuation('(') => Ok(Operand::List(self.enclosed(')', depth)?)),
             Kind::Punctuation('[') => self.memory(depth),
