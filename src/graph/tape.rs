@@ -98,8 +98,20 @@ impl Tape {
         first: usize,
         shape: &[usize],
     ) -> Tensor {
-        let gradient = self.resident(gradients, first, shape, DType::F32);
-        self.resident_with(weights, first, shape, DType::F32, GradientRule::Into(gradient))
+        self.parameter_in([DType::F32; 2], weights, gradients, first, shape)
+    }
+
+    /// The same with the element types of `[weights, gradients]`: a bf16 copy of trained weights has f32 gradients.
+    pub fn parameter_in(
+        &mut self,
+        [dtype, gradient_dtype]: [DType; 2],
+        weights: &Arc<Buffer>,
+        gradients: &Arc<Buffer>,
+        first: usize,
+        shape: &[usize],
+    ) -> Tensor {
+        let gradient = self.resident(gradients, first, shape, gradient_dtype);
+        self.resident_with(weights, first, shape, dtype, GradientRule::Into(gradient))
     }
 
     fn resident_with(

@@ -46,7 +46,8 @@ impl Convolution {
     pub fn forward(&self, pass: &mut Pass, inputs: &[&Tensor], added: Added) -> Tensor {
         let weight = pass.parameter(&self.weight);
         let bias = pass.parameter(&self.bias);
-        let epilogue = Epilogue { bias: Some(&bias), per_image: added.per_image, residual: added.residual };
+        let (per_image, residual) = (added.per_image, added.residual);
+        let epilogue = Epilogue { bias: Some(&bias), per_image, residual, ..Epilogue::default() };
         conv::conv(pass.tape, inputs, &weight, epilogue, &self.geometry)
     }
 }

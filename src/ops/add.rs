@@ -7,13 +7,13 @@ use crate::kernels::elementwise;
 /// Elements of a block.
 const BLOCK: usize = 1024;
 
-/// y = a + b, element by element; f32, one shape.
+/// y = a + b, element by element; f32 or bf16, one shape.
 ///
 /// # Panics
-/// If the shapes differ.
+/// If the shapes or the element types differ.
 pub fn add(tape: &mut Tape, a: &Tensor, b: &Tensor) -> Tensor {
     assert_eq!(a.shape(), b.shape(), "two tensors that are added have one shape");
-    let y = tape.temporary(a.shape(), DType::F32);
+    let y = tape.temporary(a.shape(), a.dtype());
     launch(tape, a, Some(b), &y);
     let (a, b, out) = (a.clone(), b.clone(), y.clone());
     tape.on_backward(move |tape| {
@@ -38,13 +38,16 @@ pub fn pass_gradient(tape: &mut Tape, x: &Tensor, dy: &Tensor) {
 pub fn contribute_written(tape: &mut Tape, x: &Tensor, write: impl FnOnce(&mut Tape, &Tensor)) {
     let Some(dx) = tape.contribute(x) else { return };
     let Some(so_far) = dx.so_far else { return write(tape, &dx.total) };
-    let share = tape.scratch(x.shape(), DType::F32);
+    let share = tape.scratch(x.shape(), dx.total.dtype());
     write(tape, &share);
     launch(tape, &share, Some(&so_far), &dx.total);
 }
 
 fn launch(tape: &mut Tape, a: &Tensor, b: Option<&Tensor>, y: &Tensor) {
     let count = u32::try_from(y.len()).expect("a tensor's elements are counted in 32 bits");
-    let call = elementwise::add(a.input(), b.map(Tensor::input), y.output(), count);
+    let call = match y.dtype() {
+        DType::BF16 => elementwise::add_bf16(a.input(), b.map(Tensor::input), y.output(), count),
+        _ => elementwise::add_f32(a.input(), b.map(Tensor::input), y.output(), count),
+    };
     tape.launch(call.grid(y.len().div_ceil(BLOCK), 1, 1));
 }

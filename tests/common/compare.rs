@@ -3,6 +3,9 @@
 /// Half the distance from 1 to the next f32: the largest relative error of one rounding.
 pub const ROUNDING: f64 = 1.0 / (1 << 24) as f64;
 
+/// The same for bf16, which has 8 bits.
+const BF16_ROUNDING: f64 = 1.0 / 256.0;
+
 /// What one element should be, and how far from it a correct f32 result can be.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Expected {
@@ -19,6 +22,12 @@ impl Expected {
     /// A result with a relative error of at most `roundings` roundings.
     pub fn rounded(value: f64, roundings: f64) -> Expected {
         Expected { value, allowed: value.abs() * roundings * ROUNDING }
+    }
+
+    /// The same after a rounding to bf16.
+    pub fn in_bf16(self) -> Expected {
+        let Expected { value, allowed } = self;
+        Expected { value, allowed: allowed + (value.abs() + allowed) * BF16_ROUNDING }
     }
 }
 
@@ -52,6 +61,12 @@ impl Sum {
 
     pub fn expected(&self) -> Expected {
         Expected { value: self.value, allowed: (self.terms + 1) as f64 * ROUNDING * self.magnitude }
+    }
+
+    /// The same where an addition may cut off instead of rounding, and so err twice as much: on tensor cores.
+    pub fn truncated(&self) -> Expected {
+        let Expected { value, allowed } = self.expected();
+        Expected { value, allowed: 2.0 * allowed }
     }
 }
 

@@ -4,6 +4,7 @@
 use super::device::{device, poisoned};
 use ddpm_ptx::device::{DType, Element};
 use ddpm_ptx::graph::{Program, Tape, Tensor};
+use half::bf16;
 use std::sync::Arc;
 
 /// A tape that is being recorded.
@@ -35,6 +36,15 @@ impl Recording {
         self.tape.parameter(&weights, &gradients, 0, shape)
     }
 
+    /// The same in bf16, to which `data` is rounded, with a gradient of type `gradient`.
+    pub fn parameter_bf16(&mut self, shape: &[usize], data: &[f32], gradient: DType) -> Tensor {
+        assert_eq!(data.len(), shape.iter().product::<usize>(), "a parameter of shape {shape:?}");
+        let weights = Arc::new(device().upload(&rounded(data)).unwrap());
+        let gradients = device().alloc::<u8>(data.len() * gradient.bytes()).unwrap();
+        gradients.fill(0xFF).unwrap();
+        self.tape.parameter_in([DType::BF16, gradient], &weights, &Arc::new(gradients), 0, shape)
+    }
+
     /// Memory of its own for a result, every byte 0xFF.
     pub fn output(&mut self, shape: &[usize], dtype: DType) -> Tensor {
         let buffer = device().alloc::<u8>(shape.iter().product::<usize>() * dtype.bytes()).unwrap();
@@ -42,9 +52,12 @@ impl Recording {
         self.tape.resident(&Arc::new(buffer), 0, shape, dtype)
     }
 
-    /// Goes backward from `y` with the gradient `dy`.
+    /// Goes backward from `y` with the gradient `dy`, which has the element type of `y`.
     pub fn backward(&mut self, y: &Tensor, dy: &[f32]) {
-        let dy = self.input(y.shape(), dy);
+        let dy = match y.dtype() {
+            DType::BF16 => self.input(y.shape(), &rounded(dy)),
+            _ => self.input(y.shape(), dy),
+        };
         self.tape.backward(y, &dy);
     }
 
@@ -53,11 +66,11 @@ impl Recording {
         self.tape.gradient(x).unwrap_or_else(|| panic!("no gradient came to {:?}", x.shape()))
     }
 
-    /// Runs the tape once in poisoned memory and reads `results`.
+    /// Runs the tape once in poisoned memory and reads `results`, bf16 ones widened.
     pub fn run(self, results: &[&Tensor]) -> Vec<Vec<f32>> {
         let program = self.program(results);
         program.run().unwrap();
-        results.iter().map(|result| program.read(result).unwrap()).collect()
+        results.iter().map(|result| read(&program, result)).collect()
     }
 
     /// The program of the tape, its memory poisoned, which keeps `results` to be read.
@@ -69,4 +82,21 @@ impl Recording {
         program.poison().unwrap();
         program
     }
+}
+
+/// The elements of a tensor of f32 or bf16.
+pub fn read(program: &Program, tensor: &Tensor) -> Vec<f32> {
+    match tensor.dtype() {
+        DType::BF16 => widened(&program.read(tensor).unwrap()),
+        _ => program.read(tensor).unwrap(),
+    }
+}
+
+/// To nearest even.
+pub fn rounded(data: &[f32]) -> Vec<bf16> {
+    data.iter().map(|&x| bf16::from_f32(x)).collect()
+}
+
+pub fn widened(data: &[bf16]) -> Vec<f32> {
+    data.iter().copied().map(f32::from).collect()
 }

@@ -1,8 +1,10 @@
 //! Sums of tensors, and gradients that are handed on.
 
 use crate::common::random::Random;
-use crate::common::recording::Recording;
+use crate::common::recording::{Recording, rounded, widened};
+use ddpm_ptx::device::DType;
 use ddpm_ptx::ops::add::add;
+use half::bf16;
 
 /// One addition rounds once, so the result is exactly that of the host.
 #[test]
@@ -18,6 +20,26 @@ fn forward_and_backward() {
         let (da, db) = (recording.gradient(&ta), recording.gradient(&tb));
         let got = recording.run(&[&y, &da, &db]);
         let sums: Vec<f32> = a.iter().zip(&b).map(|(a, b)| a + b).collect();
+        assert_eq!(got[0], sums, "{shape:?}");
+        assert_eq!((&got[1], &got[2]), (&dy, &dy), "gradients, {shape:?}");
+    }
+}
+
+/// A sum of two bf16 numbers is rounded once, to bf16.
+#[test]
+fn in_bf16() {
+    for shape in [vec![1], vec![3], vec![1024], vec![2, 1025], vec![3, 5, 7, 11]] {
+        let mut random = Random::new(902);
+        let len = shape.iter().product();
+        let mut exact = || widened(&rounded(&random.normals(len)));
+        let [a, b, dy] = std::array::from_fn(|_| exact());
+        let mut recording = Recording::training();
+        let leaves = [&a, &b].map(|data| recording.parameter_bf16(&shape, data, DType::BF16));
+        let y = add(&mut recording.tape, &leaves[0], &leaves[1]);
+        recording.backward(&y, &dy);
+        let [da, db] = leaves.each_ref().map(|leaf| recording.gradient(leaf));
+        let got = recording.run(&[&y, &da, &db]);
+        let sums: Vec<f32> = a.iter().zip(&b).map(|(a, b)| bf16::from_f32(a + b).into()).collect();
         assert_eq!(got[0], sums, "{shape:?}");
         assert_eq!((&got[1], &got[2]), (&dy, &dy), "gradients, {shape:?}");
     }

@@ -4,6 +4,7 @@
 //! Every sum has an order that depends neither on the tile nor on the number of images, so that an image's result is
 //! the same bits in any batch. The gradients of weights and biases sum over the batch, in the order of its images.
 
+mod bf16;
 mod dgrad;
 mod fprop;
 mod geometry;
@@ -27,6 +28,8 @@ pub struct Epilogue<'a> {
     pub per_image: Option<&'a Tensor>,
     /// `[N,P,Q,K]`.
     pub residual: Option<&'a Tensor>,
+    /// Whether a sum of bf16 products is stored as it is rather than rounded to bf16: the network's result.
+    pub f32_result: bool,
 }
 
 impl Epilogue<'_> {
@@ -43,13 +46,17 @@ impl Epilogue<'_> {
     }
 }
 
-/// y = x * w + epilogue, f32.
+/// y = x * w + epilogue.
 ///
 /// `inputs`: one tensor `[N,H,W,C]`, or two that count as concatenated along C; `weight`: `[K,R,R,C]`. The result is
 /// `[N,P,Q,K]` with P, Q from [`Geometry::output`].
 ///
+/// Inputs and weights are all f32, or all bf16, the weights being a copy of f32 ones; in bf16 all numbers of channels
+/// are multiples of 8, and products are summed on tensor cores. The result and the residual have the inputs' type, and
+/// so have their gradients; bias, addend per image, their gradients and that of the weights are f32 in any case.
+///
 /// # Panics
-/// If the shapes do not fit each other.
+/// If the shapes or the types do not fit each other.
 pub fn conv(
     tape: &mut Tape,
     inputs: &[&Tensor],
@@ -59,8 +66,14 @@ pub fn conv(
 ) -> Tensor {
     let shape = Shape::new(inputs, weight, geometry);
     epilogue.check(shape.output());
-    let y = tape.temporary(&shape.output(), DType::F32);
-    fprop::launch(tape, &shape, inputs, weight, &epilogue, &y);
+    let in_bf16 = inputs[0].dtype() == DType::BF16;
+    if in_bf16 {
+        bf16::check(&shape);
+    }
+    let rounded = in_bf16 && !epilogue.f32_result;
+    let y = tape.temporary(&shape.output(), if rounded { DType::BF16 } else { DType::F32 });
+    let fprop = if in_bf16 { bf16::fprop::launch } else { fprop::launch };
+    fprop(tape, &shape, inputs, weight, &epilogue, &y);
 
     let backward = Backward {
         shape,
@@ -79,7 +92,8 @@ pub fn conv(
     y
 }
 
-/// y = x w' + bias + residual: x `[N, …, C]`, weight `[K,C]`, bias `[K]`, residual and result `[N, …, K]`; f32.
+/// y = x w' + bias + residual: x `[N, …, C]`, weight `[K,C]`, bias `[K]`, residual and result `[N, …, K]`; types as for
+/// [`conv`].
 ///
 /// # Panics
 /// If the shapes do not fit each other.
@@ -116,15 +130,16 @@ struct Backward {
 
 impl Backward {
     fn launch(&self, tape: &mut Tape, dy: &Tensor) {
+        let in_bf16 = self.inputs[0].dtype() == DType::BF16;
+        let dgrad = if in_bf16 { bf16::dgrad::launch } else { dgrad::launch };
+        let wgrad = if in_bf16 { bf16::wgrad::launch } else { wgrad::launch };
         for (number, input) in self.inputs.iter().enumerate() {
             if let Some(dx) = tape.contribute(input) {
-                dgrad::launch(tape, &self.shape, number, &self.weight, dy, &dx);
+                dgrad(tape, &self.shape, number, &self.weight, dy, &dx);
             }
         }
         let inputs: Vec<&Tensor> = self.inputs.iter().collect();
-        contribute_written(tape, &self.weight, |tape, dw| {
-            wgrad::launch(tape, &self.shape, &inputs, dy, dw);
-        });
+        contribute_written(tape, &self.weight, |tape, dw| wgrad(tape, &self.shape, &inputs, dy, dw));
         self.launch_sums(tape, dy);
         if let Some(residual) = &self.residual {
             pass_gradient(tape, residual, dy);

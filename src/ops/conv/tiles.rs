@@ -23,6 +23,14 @@ impl Tile {
         Tile { rows, columns, effort }
     }
 
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    pub fn columns(&self) -> usize {
+        self.columns
+    }
+
     /// Blocks that cover a matrix.
     pub fn grid(&self, rows: usize, columns: usize) -> (usize, usize) {
         (rows.div_ceil(self.rows), columns.div_ceil(self.columns))

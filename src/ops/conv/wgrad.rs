@@ -99,24 +99,26 @@ pub(super) fn sum_slices(tape: &mut Tape, x: &Tensor, slices: usize, y: &Tensor)
     tape.launch(call.grid(y.len().div_ceil(256 * width), 1, 1));
 }
 
-/// The sums `[N,K]` over the pixels of each image of `dy`, `[N,P,Q,K]`.
+/// The sums `[N,K]` over the pixels of each image of `dy`, `[N,P,Q,K]` of f32 or bf16; f32.
 pub(super) fn image_sums(tape: &mut Tape, dy: &Tensor) -> Tensor {
     let [images, height, width, channels] = dy.dims();
-    if height * width == 1 {
+    if height * width == 1 && dy.dtype() == DType::F32 {
         return dy.reshape(&[images, channels]);
     }
     let sums = tape.scratch(&[images, channels], DType::F32);
-    let kernel = if channels.is_multiple_of(4) { kernels::image_sums_4 } else { kernels::image_sums_1 };
     let (pixels, slab) = (height * width, channels.min(256));
-    let call = kernel(
-        dy.input(),
-        sums.output(),
-        count(channels),
-        count(channels),
-        count(pixels),
-        count(slab),
-        count(pixels),
-    );
+    let by_fours = channels.is_multiple_of(4);
+    let [c, p, s] = [channels, pixels, slab].map(count);
+    let call = match dy.dtype() {
+        DType::BF16 => {
+            let kernel = if by_fours { kernels::image_sums_bf16_4 } else { kernels::image_sums_bf16_1 };
+            kernel(dy.input(), sums.output(), c, c, p, s, p)
+        }
+        _ => {
+            let kernel = if by_fours { kernels::image_sums_f32_4 } else { kernels::image_sums_f32_1 };
+            kernel(dy.input(), sums.output(), c, c, p, s, p)
+        }
+    };
     tape.launch(call.grid(1, channels.div_ceil(slab), images));
     sums
 }

@@ -1,9 +1,10 @@
 //! The gradients of a convolution in every geometry.
 
-use super::case::{Case, GEOMETRIES, cases};
+use super::case::{Case, DTYPES, GEOMETRIES, cases};
 use crate::common::compare::assert_close;
 use crate::common::random::Random;
 use crate::common::recording::Recording;
+use ddpm_ptx::device::DType;
 use ddpm_ptx::ops::add::add;
 use ddpm_ptx::ops::conv::{Epilogue, Geometry, conv};
 
@@ -11,7 +12,7 @@ use ddpm_ptx::ops::conv::{Epilogue, Geometry, conv};
 fn of_inputs_and_weights() {
     for (seed, (name, geometry)) in GEOMETRIES.into_iter().enumerate() {
         let mut random = Random::new(100 + seed as u64);
-        for case in cases(geometry, &mut random) {
+        for case in all_cases(geometry, &mut random) {
             let data = case.data(&mut random, false);
             let mut recording = Recording::training();
             let recorded = case.record(&mut recording, &data);
@@ -35,7 +36,7 @@ fn of_inputs_and_weights() {
 fn of_addends() {
     let mut random = Random::new(200);
     for (_, geometry) in GEOMETRIES {
-        for case in cases(geometry, &mut random) {
+        for case in all_cases(geometry, &mut random) {
             let data = case.data(&mut random, true);
             let mut recording = Recording::training();
             let recorded = case.record(&mut recording, &data);
@@ -56,19 +57,19 @@ fn of_addends() {
 fn on_top_of_earlier_ones() {
     for (seed, (name, geometry)) in GEOMETRIES.into_iter().enumerate() {
         let mut random = Random::new(300 + seed as u64);
-        for channels in [12, 5] {
-            let case =
-                Case { images: 2, height: 5, width: 6, channels: vec![channels], out_channels: 8, geometry };
+        for (dtype, channels) in [(DType::F32, 12), (DType::F32, 5), (DType::BF16, 24)] {
+            let (images, height, width, channels) = (2, 5, 6, vec![channels]);
+            let case = Case { dtype, images, height, width, channels, out_channels: 8, geometry };
             let data = case.data(&mut random, false);
             let shape = case.input(0);
             let len = data.inputs[0].len();
-            let earlier = random.normals(len);
+            let earlier = case.exact(&random.normals(len));
             let mut recording = Recording::training();
-            let leaf = recording.input(&shape, &data.inputs[0]);
-            let zero = recording.input(&shape, &vec![0.0f32; len]);
+            let leaf = case.input_without_gradient(&mut recording, &shape, &data.inputs[0]);
+            let zero = case.input_without_gradient(&mut recording, &shape, &vec![0.0; len]);
             let x = add(&mut recording.tape, &leaf, &zero);
-            let weight = recording.parameter(&case.weight(), &data.weight);
-            let so_far = recording.input(&shape, &earlier);
+            let weight = case.weights(&mut recording, &data);
+            let so_far = case.input_without_gradient(&mut recording, &shape, &earlier);
             assert!(recording.tape.alias_gradient(&x, &so_far));
             let y = conv(&mut recording.tape, &[&x], &weight, Epilogue::default(), &geometry);
             recording.backward(&y, &data.dy);
@@ -84,13 +85,16 @@ fn on_top_of_earlier_ones() {
 #[test]
 fn of_weights_over_many_pixels() {
     let mut random = Random::new(400);
-    for (channels, out_channels, geometry) in [
-        (vec![4, 4], 8, Geometry::SAME_3X3),
-        (vec![3], 5, Geometry::SAME_3X3),
-        (vec![8], 3, Geometry::UP_3X3),
-        (vec![20], 12, Geometry::POINTWISE),
+    for (dtype, channels, out_channels, geometry) in [
+        (DType::F32, vec![4, 4], 8, Geometry::SAME_3X3),
+        (DType::F32, vec![3], 5, Geometry::SAME_3X3),
+        (DType::F32, vec![8], 3, Geometry::UP_3X3),
+        (DType::F32, vec![20], 12, Geometry::POINTWISE),
+        (DType::BF16, vec![8, 16], 8, Geometry::SAME_3X3),
+        (DType::BF16, vec![8], 8, Geometry::UP_3X3),
+        (DType::BF16, vec![40], 24, Geometry::POINTWISE),
     ] {
-        let case = Case { images: 9, height: 23, width: 19, channels, out_channels, geometry };
+        let case = Case { dtype, images: 9, height: 23, width: 19, channels, out_channels, geometry };
         let data = case.data(&mut random, false);
         let mut recording = Recording::training();
         let recorded = case.record(&mut recording, &data);
@@ -105,6 +109,7 @@ fn of_weights_over_many_pixels() {
 #[test]
 fn of_nothing() {
     let case = Case {
+        dtype: DType::F32,
         images: 1,
         height: 4,
         width: 4,
@@ -121,4 +126,8 @@ fn of_nothing() {
     let y = conv(&mut recording.tape, &[&x], &weight, epilogue, &case.geometry);
     recording.backward(&y, &data.dy);
     assert_eq!(recording.tape.len(), 1);
+}
+
+fn all_cases(geometry: Geometry, random: &mut Random) -> Vec<Case> {
+    DTYPES.into_iter().flat_map(|dtype| cases(dtype, geometry, random)).collect()
 }

@@ -4,8 +4,8 @@ use super::case::{Case, Data, GEOMETRIES};
 use crate::common::compare::assert_same_bits;
 use crate::common::device::device;
 use crate::common::random::Random;
-use crate::common::recording::Recording;
-use ddpm_ptx::device::{Kernel, Launch};
+use crate::common::recording::{Recording, read};
+use ddpm_ptx::device::{Arg, DType, Kernel, Launch};
 use ddpm_ptx::kernels;
 
 /// The tile in a variant's name: `fprop_any_128x64` computes 128 x 64.
@@ -20,11 +20,37 @@ fn replaced(launch: &Launch, family: &str, variant: &'static Kernel) -> Launch {
     if !launch.kernel.entry.starts_with(family) {
         return launch.clone();
     }
-    let (old, new) = (tile(launch.kernel), tile(variant));
     let [x, y, z] = launch.grid;
-    // The new tiles cover what the old ones did; blocks beyond the end have nothing to do.
-    let grid = [(x as usize * old.0).div_ceil(new.0) as u32, (y as usize * old.1).div_ceil(new.1) as u32, z];
+    let grid = if family.starts_with("bf16") {
+        [blocks(launch, family, tile(variant)) as u32, y, z]
+    } else {
+        // The new tiles cover what the old ones did; blocks beyond the end have nothing to do.
+        let (old, new) = (tile(launch.kernel), tile(variant));
+        [(x as usize * old.0).div_ceil(new.0) as u32, (y as usize * old.1).div_ceil(new.1) as u32, z]
+    };
     Launch { kernel: variant, grid, ..launch.clone() }
+}
+
+/// Blocks of a bf16 kernel, which counts tiles in both directions along grid x.
+fn blocks(launch: &Launch, family: &str, (rows, columns): (usize, usize)) -> usize {
+    let number = |name: &str| {
+        let position = launch.kernel.params.iter().position(|param| *param == name).unwrap();
+        match launch.args[position] {
+            Arg::U32(number) => number as usize,
+            other => panic!("{name} is {other:?}"),
+        }
+    };
+    match family {
+        "bf16_fprop_" => number("pixels").div_ceil(rows) * number("out_channels").div_ceil(columns),
+        "bf16_dgrad_" => {
+            let [height, width] = ["height", "width"].map(|side| number(side).div_ceil(number("stride")));
+            (number("images") * height * width).div_ceil(rows) * number("channels").div_ceil(columns)
+        }
+        _ => {
+            let inputs = number("c0").div_ceil(columns) + number("c1").div_ceil(columns);
+            number("out_channels").div_ceil(rows) * number("kernel") * number("kernel") * inputs
+        }
+    }
 }
 
 /// Output, gradients of the inputs, gradient of the weights, with `family`'s kernels replaced.
@@ -41,23 +67,32 @@ fn results(case: &Case, data: &Data, family: &str, variant: &'static Kernel) -> 
     for launch in program.launches() {
         device().launch(&replaced(launch, family, variant)).unwrap();
     }
-    tensors.iter().map(|tensor| program.read(tensor).unwrap()).collect()
+    tensors.iter().map(|tensor| read(&program, tensor)).collect()
 }
 
 #[test]
 fn same_for_every_tile() {
     let mut random = Random::new(600);
     for (_, geometry) in GEOMETRIES {
-        let channels = vec![20, 12];
-        let case = Case { images: 3, height: 7, width: 9, channels, out_channels: 44, geometry };
-        let data = case.data(&mut random, true);
-        for family in ["fprop_", "dgrad_", "wgrad_"] {
-            let mut variants = kernels::ALL.iter().filter(|kernel| kernel.entry.starts_with(family));
-            let first = results(&case, &data, family, variants.next().unwrap());
-            for variant in variants {
-                let other = results(&case, &data, family, variant);
-                for (got, want) in other.iter().zip(&first) {
-                    assert_same_bits(&format!("{}, {geometry:?}", variant.entry), &[got.len()], got, want);
+        for (dtype, channels, out_channels, families) in [
+            (DType::F32, vec![20, 12], 44, ["fprop_", "dgrad_", "wgrad_"]),
+            (DType::BF16, vec![40, 72], 88, ["bf16_fprop_", "bf16_dgrad_", "bf16_wgrad_"]),
+        ] {
+            let case = Case { dtype, images: 3, height: 7, width: 9, channels, out_channels, geometry };
+            let data = case.data(&mut random, true);
+            for family in families {
+                let mut variants = kernels::ALL.iter().filter(|kernel| kernel.entry.starts_with(family));
+                let first = results(&case, &data, family, variants.next().unwrap());
+                for variant in variants {
+                    let other = results(&case, &data, family, variant);
+                    for (got, want) in other.iter().zip(&first) {
+                        assert_same_bits(
+                            &format!("{}, {geometry:?}", variant.entry),
+                            &[got.len()],
+                            got,
+                            want,
+                        );
+                    }
                 }
             }
         }
@@ -68,9 +103,14 @@ fn same_for_every_tile() {
 fn same_in_every_batch() {
     let mut random = Random::new(700);
     for (_, geometry) in GEOMETRIES {
-        for (channels, out_channels) in [(vec![16, 8], 40), (vec![3], 32), (vec![32], 3)] {
+        for (dtype, channels, out_channels) in [
+            (DType::F32, vec![16, 8], 40),
+            (DType::F32, vec![3], 32),
+            (DType::F32, vec![32], 3),
+            (DType::BF16, vec![16, 8], 40),
+        ] {
             let inputs = channels.len();
-            let all = Case { images: 21, height: 6, width: 8, channels, out_channels, geometry };
+            let all = Case { dtype, images: 21, height: 6, width: 8, channels, out_channels, geometry };
             let data = all.data(&mut random, true);
             let together = forward_and_dx(&all, &data);
             let one = Case { images: 1, ..all.clone() };

@@ -2,7 +2,8 @@
 
 use crate::common::compare::{Expected, Sum};
 use crate::common::random::Random;
-use crate::common::recording::Recording;
+use crate::common::recording::{Recording, rounded, widened};
+use ddpm_ptx::device::DType;
 use ddpm_ptx::graph::Tensor;
 use ddpm_ptx::ops::conv::{Epilogue, Geometry, Padding, conv};
 
@@ -15,9 +16,14 @@ pub const GEOMETRIES: [(&str, Geometry); 5] = [
     ("3x3 upsampled", Geometry::UP_3X3),
 ];
 
+/// The element types of the tensors.
+pub const DTYPES: [DType; 2] = [DType::F32, DType::BF16];
+
 /// Extents of a convolution.
 #[derive(Debug, Clone)]
 pub struct Case {
+    /// Of inputs, weights, residual and result; what is added to many pixels is f32.
+    pub dtype: DType,
     pub images: usize,
     pub height: usize,
     pub width: usize,
@@ -62,38 +68,75 @@ impl Case {
         [self.images, height, width, self.out_channels]
     }
 
-    /// Random tensors, all addends among them if `addends`.
+    /// Random tensors, exact in their element types, all addends among them if `addends`.
     pub fn data(&self, random: &mut Random, addends: bool) -> Data {
-        let mut tensor = |shape: &[usize]| random.normals(shape.iter().product());
+        let mut wide = |shape: &[usize]| random.normals(shape.iter().product());
         let k = self.out_channels;
+        let bias = addends.then(|| wide(&[k]));
+        let per_image = addends.then(|| wide(&[self.images, k]));
+        let mut tensor = |shape: &[usize]| self.exact(&wide(shape));
         Data {
             inputs: (0..self.channels.len()).map(|number| tensor(&self.input(number))).collect(),
             weight: tensor(&self.weight()),
-            bias: addends.then(|| tensor(&[k])),
-            per_image: addends.then(|| tensor(&[self.images, k])),
+            bias,
+            per_image,
             residual: addends.then(|| tensor(&self.output())),
             dy: tensor(&self.output()),
+        }
+    }
+
+    /// The numbers, rounded to the element type.
+    pub fn exact(&self, numbers: &[f32]) -> Vec<f32> {
+        match self.dtype {
+            DType::BF16 => widened(&rounded(numbers)),
+            _ => numbers.to_vec(),
         }
     }
 
     /// Records the convolution, with a gradient wanted for everything.
     pub fn record(&self, recording: &mut Recording, data: &Data) -> Recorded {
         let inputs: Vec<Tensor> = (0..self.channels.len())
-            .map(|number| recording.parameter(&self.input(number), &data.inputs[number]))
+            .map(|number| self.activation(recording, &self.input(number), &data.inputs[number]))
             .collect();
-        let mut parameter = |shape: &[usize], data: &Option<Vec<f32>>| {
-            data.as_ref().map(|data| recording.parameter(shape, data))
-        };
         let k = self.out_channels;
-        let bias = parameter(&[k], &data.bias);
-        let per_image = parameter(&[self.images, k], &data.per_image);
-        let residual = parameter(&self.output(), &data.residual);
-        let weight = recording.parameter(&self.weight(), &data.weight);
-        let epilogue =
-            Epilogue { bias: bias.as_ref(), per_image: per_image.as_ref(), residual: residual.as_ref() };
+        let bias = data.bias.as_ref().map(|bias| recording.parameter(&[k], bias));
+        let per_image = data.per_image.as_ref().map(|addend| recording.parameter(&[self.images, k], addend));
+        let residual =
+            data.residual.as_ref().map(|residual| self.activation(recording, &self.output(), residual));
+        let weight = self.weights(recording, data);
+        let epilogue = Epilogue {
+            bias: bias.as_ref(),
+            per_image: per_image.as_ref(),
+            residual: residual.as_ref(),
+            ..Epilogue::default()
+        };
         let y =
             conv(&mut recording.tape, &inputs.iter().collect::<Vec<_>>(), &weight, epilogue, &self.geometry);
         Recorded { inputs, weight, bias, per_image, residual, y }
+    }
+
+    /// The weights on the tape, with a gradient in f32.
+    pub fn weights(&self, recording: &mut Recording, data: &Data) -> Tensor {
+        match self.dtype {
+            DType::BF16 => recording.parameter_bf16(&self.weight(), &data.weight, DType::F32),
+            _ => recording.parameter(&self.weight(), &data.weight),
+        }
+    }
+
+    /// A tensor of the element type that no gradient flows to.
+    pub fn input_without_gradient(&self, recording: &mut Recording, shape: &[usize], data: &[f32]) -> Tensor {
+        match self.dtype {
+            DType::BF16 => recording.input(shape, &rounded(data)),
+            _ => recording.input(shape, data),
+        }
+    }
+
+    /// A tensor whose gradient has its own element type.
+    fn activation(&self, recording: &mut Recording, shape: &[usize], data: &[f32]) -> Tensor {
+        match self.dtype {
+            DType::BF16 => recording.parameter_bf16(shape, data, DType::BF16),
+            _ => recording.parameter(shape, data),
+        }
     }
 
     /// Calls `term` with every (output element, input, input element, weight element) whose product the
@@ -128,9 +171,19 @@ impl Case {
         }
     }
 
-    pub fn expected_output(&self, data: &Data) -> Vec<Expected> {
+    /// The output of a case without addends, in f32.
+    pub fn expected_sums_of_products(&self, data: &Data) -> Vec<Expected> {
+        self.products(&self.sums_of_products(data))
+    }
+
+    fn sums_of_products(&self, data: &Data) -> Vec<Sum> {
         let mut sums = vec![Sum::default(); self.output().iter().product()];
         self.for_each_product(|y, number, x, w| sums[y].add_product(data.inputs[number][x], data.weight[w]));
+        sums
+    }
+
+    pub fn expected_output(&self, data: &Data) -> Vec<Expected> {
+        let mut sums = self.sums_of_products(data);
         let [_, height, width, k] = self.output();
         for (at, sum) in sums.iter_mut().enumerate() {
             let addends = [
@@ -140,7 +193,23 @@ impl Case {
             ];
             addends.into_iter().flatten().for_each(|addend| sum.add(f64::from(addend)));
         }
-        sums.iter().map(Sum::expected).collect()
+        self.rounded(&sums)
+    }
+
+    /// Sums of products that are stored in the element type.
+    fn rounded(&self, sums: &[Sum]) -> Vec<Expected> {
+        let products = self.products(sums);
+        if self.dtype == DType::BF16 {
+            products.into_iter().map(Expected::in_bf16).collect()
+        } else {
+            products
+        }
+    }
+
+    /// Sums of products that are stored in f32.
+    fn products(&self, sums: &[Sum]) -> Vec<Expected> {
+        let expected = if self.dtype == DType::BF16 { Sum::truncated } else { Sum::expected };
+        sums.iter().map(expected).collect()
     }
 
     /// The gradient of input `number`, on top of `so_far`.
@@ -154,13 +223,13 @@ impl Case {
         for (sum, &addend) in sums.iter_mut().zip(so_far.unwrap_or_default()) {
             sum.add(f64::from(addend));
         }
-        sums.iter().map(Sum::expected).collect()
+        self.rounded(&sums)
     }
 
     pub fn expected_dw(&self, data: &Data) -> Vec<Expected> {
         let mut sums = vec![Sum::default(); self.weight().iter().product()];
         self.for_each_product(|y, number, x, w| sums[w].add_product(data.dy[y], data.inputs[number][x]));
-        sums.iter().map(Sum::expected).collect()
+        self.products(&sums)
     }
 
     /// The gradients of the bias and of the addend per image.
@@ -177,9 +246,10 @@ impl Case {
 }
 
 /// Cases for one geometry: the smallest, ragged ones, channels by fours, and random ones.
-pub fn cases(geometry: Geometry, random: &mut Random) -> Vec<Case> {
+pub fn cases(dtype: DType, geometry: Geometry, random: &mut Random) -> Vec<Case> {
     let smallest = if geometry.kernel == 3 && geometry.pad == Padding::BottomRight { 2 } else { 1 };
     let case = |images, height, width, channels: &[usize], out_channels| Case {
+        dtype,
         images,
         height,
         width,
@@ -187,23 +257,34 @@ pub fn cases(geometry: Geometry, random: &mut Random) -> Vec<Case> {
         out_channels,
         geometry,
     };
-    let mut cases = vec![
-        case(1, smallest, smallest, &[1], 1),
-        case(2, 5, 7, &[3], 32),
-        case(1, 7, 5, &[32], 3),
-        case(2, 6, 6, &[64], 64),
-        case(3, 8, 8, &[12, 20], 128),
-        case(2, 9, 4, &[5, 2], 7),
-        case(1, 16, 16, &[36], 16),
-    ];
+    let mut cases = match dtype {
+        DType::BF16 => vec![
+            case(1, smallest, smallest, &[8], 8),
+            case(2, 5, 7, &[24], 136),
+            case(1, 7, 5, &[72], 8),
+            case(2, 6, 6, &[64], 64),
+            case(3, 8, 8, &[40, 24], 128),
+            case(2, 9, 4, &[8, 40], 56),
+            case(1, 16, 16, &[32], 16),
+        ],
+        _ => vec![
+            case(1, smallest, smallest, &[1], 1),
+            case(2, 5, 7, &[3], 32),
+            case(1, 7, 5, &[32], 3),
+            case(2, 6, 6, &[64], 64),
+            case(3, 8, 8, &[12, 20], 128),
+            case(2, 9, 4, &[5, 2], 7),
+            case(1, 16, 16, &[36], 16),
+        ],
+    };
     for _ in 0..4 {
-        let fours = random.pick(&[1, 4]);
-        let mut channels = vec![random.between(1, 12) * fours];
+        let unit = if dtype == DType::BF16 { 8 } else { random.pick(&[1, 4]) };
+        let mut channels = vec![random.between(1, 12) * unit];
         if random.between(0, 1) == 1 {
-            channels.push(random.between(1, 12) * fours);
+            channels.push(random.between(1, 12) * unit);
         }
         let (height, width) = (random.between(smallest, 11), random.between(smallest, 11));
-        cases.push(case(random.between(1, 3), height, width, &channels, random.between(1, 24) * fours));
+        cases.push(case(random.between(1, 3), height, width, &channels, random.between(1, 24) * unit));
     }
     cases
 }

@@ -1,0 +1,78 @@
+//! Launching the forward kernel.
+
+use super::super::Epilogue;
+use super::super::shape::{Shape, count};
+use super::super::tiles::{Tile, choose};
+use crate::device::{Call, DType, In, Out};
+use crate::graph::{Tape, Tensor};
+use crate::kernels::conv as kernels;
+use half::bf16;
+
+type Launcher = fn(
+    In<bf16>,
+    Option<In<bf16>>,
+    In<bf16>,
+    Option<In<f32>>,
+    Option<In<f32>>,
+    Option<In<bf16>>,
+    Option<Out<bf16>>,
+    Option<Out<f32>>,
+    u32,
+    u32,
+    u32,
+    u32,
+    u32,
+    u32,
+    u32,
+    u32,
+    u32,
+    u32,
+    u32,
+    u32,
+) -> Call;
+
+const VARIANTS: [(Tile, Launcher); 5] = [
+    (Tile::new(128, 128, 100), kernels::bf16_fprop_128x128),
+    (Tile::new(128, 64, 110), kernels::bf16_fprop_128x64),
+    (Tile::new(128, 32, 130), kernels::bf16_fprop_128x32),
+    (Tile::new(64, 64, 140), kernels::bf16_fprop_64x64),
+    (Tile::new(32, 32, 200), kernels::bf16_fprop_32x32),
+];
+
+/// y = x * w + epilogue.
+pub fn launch(
+    tape: &mut Tape,
+    shape: &Shape,
+    inputs: &[&Tensor],
+    weight: &Tensor,
+    epilogue: &Epilogue,
+    y: &Tensor,
+) {
+    let pixels = shape.out_pixels();
+    let (tile, launcher) = choose(&VARIANTS, pixels, shape.out_channels, 1);
+    let in_bf16 = y.dtype() == DType::BF16;
+    let call = launcher(
+        inputs[0].input(),
+        inputs.get(1).map(|second| second.input()),
+        weight.input(),
+        epilogue.bias.map(Tensor::input),
+        epilogue.per_image.map(Tensor::input),
+        epilogue.residual.map(Tensor::input),
+        in_bf16.then(|| y.output()),
+        (!in_bf16).then(|| y.output()),
+        count(pixels),
+        count(shape.height),
+        count(shape.width),
+        count(shape.channels[0]),
+        count(shape.channels[1]),
+        count(shape.out_height),
+        count(shape.out_width),
+        count(shape.out_channels),
+        count(shape.geometry.kernel),
+        count(shape.geometry.stride),
+        count(shape.geometry.pad.before()),
+        shape.geometry.up(),
+    );
+    let (x, y) = tile.grid(pixels, shape.out_channels);
+    tape.launch(call.grid(x * y, 1, 1));
+}
