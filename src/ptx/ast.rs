@@ -17,6 +17,16 @@ pub struct Module {
     pub variables: Vec<Variable>,
     /// Entries and functions, in order, declarations without a body included.
     pub functions: Vec<Function>,
+    pub aliases: Vec<Alias>,
+}
+
+/// `.alias name, target;`
+#[derive(Debug, Clone, PartialEq)]
+pub struct Alias {
+    pub name: String,
+    /// A function.
+    pub target: String,
+    pub line: u32,
 }
 
 /// `.entry` or `.func`.
@@ -78,6 +88,8 @@ pub enum Initial {
         symbol: String,
         offset: i64,
         generic: bool,
+        /// `0xFF00(x)`: only these bits of the address, shifted down.
+        mask: Option<u64>,
     },
 }
 
@@ -175,6 +187,11 @@ pub enum Statement {
     BranchTargets {
         name: String,
         labels: Vec<String>,
+        line: u32,
+    },
+    /// `name: .callprototype …;` or `name: .calltargets …;`
+    CallTargets {
+        name: String,
         line: u32,
     },
     /// `.pragma "…";`, kept and ignored.

@@ -49,6 +49,16 @@ struct Lexer<'a> {
     line_start: usize,
 }
 
+/// Where the first quote without a backslash stands.
+fn closing_quote(text: &str) -> Option<usize> {
+    let mut escaped = false;
+    text.bytes().position(|byte| {
+        let closes = byte == b'"' && !escaped;
+        escaped = byte == b'\\' && !escaped;
+        closes
+    })
+}
+
 fn is_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'$'
 }
@@ -155,7 +165,7 @@ impl<'a> Lexer<'a> {
         let start = self.at + 1;
         let rest = &self.source[start..];
         let line = rest.split('\n').next().unwrap_or("");
-        let Some(length) = line.find('"') else {
+        let Some(length) = closing_quote(line) else {
             return Err(self.error("this string is not closed on its line"));
         };
         self.at = start + length + 1;

@@ -3,11 +3,12 @@
 //! One pass, no look back: the time is linear in the length of the text. Nesting of scopes and operands is
 //! bounded, so no text can exhaust the stack.
 
+mod expression;
 mod operand;
 mod statement;
 mod variable;
 
-use super::ast::{Directive, Function, FunctionKind, Module, Number};
+use super::ast::{Alias, Directive, Function, FunctionKind, Module, Number};
 use super::error::ParseError;
 use super::lex::{Kind, Token, tokens};
 
@@ -15,7 +16,7 @@ use super::lex::{Kind, Token, tokens};
 ///
 /// Fails on text outside the grammar, with its line and column; never panics.
 pub fn parse(text: &str) -> Result<Module, ParseError> {
-    let mut parser = Parser { source: text, tokens: tokens(text)?, at: 0 };
+    let mut parser = Parser { source: text, tokens: tokens(text)?, at: 0, in_call: false };
     parser.module()
 }
 
@@ -26,6 +27,8 @@ struct Parser<'a> {
     /// Ends with [`Kind::End`], which the cursor never passes.
     tokens: Vec<Token<'a>>,
     at: usize,
+    /// Whether `(` opens a list of operands rather than an expression.
+    in_call: bool,
 }
 
 /// The cursor.
@@ -134,6 +137,10 @@ impl<'a> Parser<'a> {
     }
 
     fn module_item(&mut self, module: &mut Module) -> Parsed<()> {
+        if self.is('@') {
+            self.skip_line();
+            return Ok(());
+        }
         if self.peek().kind != Kind::Dotted {
             return Err(self.unexpected("a directive"));
         }
@@ -146,6 +153,7 @@ impl<'a> Parser<'a> {
             }
             "file" => self.skip_file()?,
             "section" => self.skip_section()?,
+            "alias" => module.aliases.push(self.alias()?),
             "pragma" => {
                 self.pragma()?;
             }
@@ -223,6 +231,24 @@ impl<'a> Parser<'a> {
         Ok(())
     }
 
+    /// `@@DWARF …`, the debug sections of old compilers.
+    fn skip_line(&mut self) {
+        let line = self.peek().line;
+        while self.peek().kind != Kind::End && self.peek().line == line {
+            self.next();
+        }
+    }
+
+    /// `.alias name, target;`
+    fn alias(&mut self) -> Parsed<Alias> {
+        let line = self.next().line;
+        let name = self.name("the alias")?.to_string();
+        self.expect(',')?;
+        let target = self.name("the function")?.to_string();
+        self.expect(';')?;
+        Ok(Alias { name, target, line })
+    }
+
     fn not_at_end(&self, expected: &str) -> Parsed<()> {
         if self.peek().kind == Kind::End { Err(self.unexpected(expected)) } else { Ok(()) }
     }
@@ -243,6 +269,9 @@ impl<'a> Parser<'a> {
 /// Functions.
 impl<'a> Parser<'a> {
     fn function(&mut self, kind: FunctionKind, line: u32) -> Parsed<Function> {
+        if self.is_dotted("attribute") {
+            self.skip_attribute()?;
+        }
         let returns = if kind == FunctionKind::Func { self.parameters()? } else { Vec::new() };
         let name = self.name("the function's name")?.to_string();
         let params = self.parameters()?;

@@ -6,6 +6,7 @@
 // Tables are clearer with the types of their rows spelled in place.
 #![allow(clippy::type_complexity)]
 
+mod call;
 #[path = "../common/mod.rs"]
 mod common;
 mod compare;

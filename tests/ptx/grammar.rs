@@ -167,8 +167,12 @@ fn array_initialisers_flatten_row_by_row() {
 #[test]
 fn initialisers_with_symbol_addresses() {
     let found = variables(".global .u64 table[3] = { x, generic(y)+8, &z-4 };").remove(0).init;
-    let address =
-        |symbol: &str, offset, generic| Initial::Address { symbol: symbol.to_string(), offset, generic };
+    let address = |symbol: &str, offset, generic| Initial::Address {
+        symbol: symbol.to_string(),
+        offset,
+        generic,
+        mask: None,
+    };
     assert_eq!(found, [address("x", 0, false), address("y", 8, true), address("z", -4, false)]);
 }
 
@@ -249,7 +253,6 @@ fn operand_forms() {
         ("[4096]", memory(Operand::Number(Number::Integer(4096)), 0, vec![])),
         ("{%r0, 1}", Operand::Vector(vec![name("%r0"), int(1)])),
         ("$L__BB0_1", name("$L__BB0_1")),
-        ("WARP_SZ", name("WARP_SZ")),
     ] {
         assert_eq!(operand(text), expected, "{text}");
     }
@@ -289,4 +292,62 @@ fn comments_count_lines() {
 fn windows_line_ends() {
     let module = parse(".version 8.0\r\n.target sm_80\r\n.entry k()\r\n{\r\nret;\r\n}\r\n").expect("parses");
     assert_eq!(module.functions[0].line, 3);
+}
+
+#[test]
+fn constant_expressions() {
+    for (text, value) in [
+        ("2+3*4", 14i128),
+        ("(2+3)*4", 20),
+        ("-(1<<4)", -16),
+        ("~0", -1),
+        ("1<<3+1", 16),
+        ("7/2-7 % 4", 0),
+        ("(5>3)+(2==2&&!0)", 2),
+        ("(0xF0|0x0F)^0x3C", 0xC3),
+        ("2*WARP_SZ", 64),
+        ("+5", 5),
+    ] {
+        assert_eq!(operand(text), int(value), "{text}");
+    }
+    assert_eq!(operand("0.5*3-1"), Operand::Number(Number::F64(0.5f64.to_bits())));
+    assert_eq!(operand("[%rd1+4*(2+1)-2]"), memory(name("%rd1"), 10, vec![]));
+    assert_eq!(operand("smem+2*8"), Operand::Offset("smem".to_string(), 16));
+    assert_eq!(variables(".global .b8 x[2*8][1<<2];")[0].dims, [Some(16), Some(4)]);
+    for text in [
+        "op 1/0;",
+        "op 1<<64;",
+        "op 0xFFFFFFFFFFFFFFFF+1;",
+        "op ~0.5;",
+        "op (1;",
+        "op 1+;",
+        "op -9223372036854775808-1;",
+    ] {
+        assert!(parse(&format!(".entry k() {{ {text} }}")).is_err(), "{text}");
+    }
+}
+
+#[test]
+fn directives_of_other_compilers() {
+    let module = parse(
+        "@@DWARF .section .debug_abbrev ; {\n.version 9.1\n.target sm_90a, texmode_independent, debug\n.file 1 \"a\\\"b.cu\"\n\
+         .func .attribute(.unified(1, 2)) (.param .b32 r) f (.param .align 16 .b8 p[32]) .noreturn .abi_preserve 4;\n.alias g, f;\n\
+         .weak .func h() { proto: .callprototype (.param .b32 _) _ (.param .b64 _, .param .b64 _) .noreturn;\n\
+         all: .calltargets f, g;\nret; }\n.common .global .b32 c;",
+    )
+    .expect("parses");
+    assert_eq!(module.version, (9, 1));
+    assert_eq!(module.functions[0].params[0].align, Some(16));
+    assert_eq!((module.aliases[0].name.as_str(), module.aliases[0].target.as_str()), ("g", "f"));
+    let body = module.functions[1].body.as_ref().expect("a body");
+    assert_eq!(body[0], Statement::CallTargets { name: "proto".to_string(), line: 7 });
+    assert_eq!(body.len(), 3);
+    assert_eq!(module.variables[0].linkage.as_deref(), Some("common"));
+}
+
+#[test]
+fn initialisers_with_masked_addresses() {
+    let found = variables(".global .b8 x[2] = { 0xFF(y), 0xFF00(generic(y)+4) };").remove(0).init;
+    let address = |offset, generic, mask| Initial::Address { symbol: "y".to_string(), offset, generic, mask };
+    assert_eq!(found, [address(0, false, Some(0xFF)), address(4, true, Some(0xFF00))]);
 }

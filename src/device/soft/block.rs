@@ -1,6 +1,7 @@
 //! Runs the blocks of a launch: warps in turn, and the memory of each block.
 
 use super::check::Checker;
+use super::count::{Counting, Ground, Tally, Totals};
 use super::exec::warp::{BlockView, Site};
 use super::exec::{Stop, Warp};
 use super::fault::{Cause, Fault};
@@ -8,8 +9,8 @@ use super::lower::{Code, Constant};
 use super::memory::{POISON, Region};
 use super::turn::Turn;
 use crate::ptx::typed::Special;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 /// Instructions of loops that a warp may run before the next one's turn.
@@ -35,6 +36,8 @@ pub struct Job<'a> {
     /// No block from here on needs to run: one before it has failed.
     limit: AtomicU64,
     fault: Mutex<Option<(u64, Fault)>>,
+    ground: Arc<Ground>,
+    totals: Mutex<Totals>,
 }
 
 // SAFETY: the regions are those of the device, which is locked while the job runs; a checker is used by one
@@ -50,6 +53,7 @@ pub struct Scratch {
     shared: Vec<Line>,
     local: Vec<Line>,
     products: Vec<Line>,
+    tally: Tally,
 }
 
 // SAFETY: the pointers in `sites` are forgotten at the start of every launch.
@@ -89,6 +93,8 @@ impl<'a> Job<'a> {
             next: AtomicU64::new(0),
             limit: AtomicU64::new(blocks),
             fault: Mutex::new(None),
+            ground: Arc::new(if code.counting.is_some() { Ground::of(regions) } else { Ground::default() }),
+            totals: Mutex::default(),
         }
     }
 
@@ -114,11 +120,25 @@ impl<'a> Job<'a> {
 
     /// The fault of the first block that failed.
     pub fn fault(&self) -> Option<(u64, Fault)> {
-        self.fault.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).clone()
+        self.fault.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// How the code is counted, if it is, and what was counted.
+    pub fn counted(self) -> Option<(&'a Counting, Totals)> {
+        let totals = self.totals.into_inner().unwrap_or_else(PoisonError::into_inner);
+        Some((self.code.counting.as_ref()?, totals))
     }
 
     /// Runs blocks until none is left. Several workers do this at the same time.
     pub fn work(&self, scratch: &mut Scratch) {
+        let Some(counting) = &self.code.counting else { return self.run_blocks(scratch) };
+        scratch.tally.begin(counting, &self.ground);
+        self.run_blocks(scratch);
+        let mut totals = self.totals.lock().unwrap_or_else(PoisonError::into_inner);
+        scratch.tally.finish(counting, &mut totals);
+    }
+
+    fn run_blocks(&self, scratch: &mut Scratch) {
         let warps = self.warps() as usize;
         // An odd number of lines between the warps' files keeps their slots out of the same cache sets.
         let stride = self.code.slots | 1;
@@ -142,6 +162,7 @@ impl<'a> Job<'a> {
             local: scratch.local.as_mut_ptr().cast(),
             checker: self.checker,
             started: self.started,
+            tally: &raw mut scratch.tally,
         };
         let (regs, preds) = (scratch.registers.as_mut_ptr(), scratch.preds.as_mut_ptr());
         let mut all: Vec<Warp> = (0..warps)
@@ -184,7 +205,7 @@ impl<'a> Job<'a> {
             return self.checked(|checker| self.found(checker, &fault));
         }
         self.limit.fetch_min(block, Relaxed);
-        let mut first = self.fault.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let mut first = self.fault.lock().unwrap_or_else(PoisonError::into_inner);
         if first.as_ref().is_none_or(|(earlier, _)| block < *earlier) {
             *first = Some((block, fault));
         }

@@ -10,6 +10,7 @@
 
 mod block;
 mod check;
+pub mod count;
 mod exec;
 mod fault;
 mod launch;
@@ -26,6 +27,7 @@ pub use level::Level;
 use super::{Backend, Device, DeviceError, Kernel, Launch, ModuleSource, Replay, Result};
 use block::{Job, Scratch};
 use check::Checker;
+use count::{KernelCounts, Launched, Record};
 use launch::Geometry;
 use memory::Memory;
 use module::{Module, Source};
@@ -47,13 +49,15 @@ pub struct Options {
     pub budget: u64,
     /// Whether and how kernels are checked; a checked device has one worker.
     pub check: Option<Check>,
+    /// Count what kernels do, for [`Soft::take_counts`].
+    pub count: bool,
 }
 
 impl Default for Options {
     /// The best level, a worker for each core, and minutes of patience.
     fn default() -> Options {
         let threads = std::thread::available_parallelism().map_or(1, |n| n.get());
-        Options { level: Level::detect(), threads, budget: 1 << 34, check: None }
+        Options { level: Level::detect(), threads, budget: 1 << 34, check: None, count: false }
     }
 }
 
@@ -75,6 +79,7 @@ struct State {
     /// Of the launching thread.
     scratch: Scratch,
     lints: Vec<Finding>,
+    record: Record,
 }
 
 impl Default for Soft {
@@ -119,6 +124,12 @@ impl Soft {
     /// What the checks found since the last call that is bad style rather than an error.
     pub fn take_lints(&self) -> Vec<Finding> {
         std::mem::take(&mut self.0.lock().lints)
+    }
+
+    /// What kernels did since this was last asked, in the order of their first launches; nothing unless the
+    /// device was made to [count](Options::count). A launch that failed is left out.
+    pub fn take_counts(&self) -> Vec<KernelCounts> {
+        self.0.lock().record.take()
     }
 
     /// Loads PTX text that was not embedded at build time, for tests and tools.
@@ -221,6 +232,12 @@ impl Shared {
         let source = |line| module.source.line(line);
         if let Some((index, fault)) = job.fault() {
             return Err(fault.report(code, job.block_index(index), geometry.block, source));
+        }
+        if let Some((counting, totals)) = job.counted() {
+            let shared_bytes = code.shared_bytes + geometry.shared_bytes;
+            let module = &module.source.name;
+            let launched = Launched { module, entry, geometry: *geometry, shared_bytes };
+            state.record.add(&launched, counting, totals);
         }
         let Some(checker) = checker else { return Ok(()) };
         let (errors, lints) = checker.finish(code, geometry.block, source);

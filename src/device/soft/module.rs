@@ -103,8 +103,9 @@ fn place_variables(source: &Source, module: &typed::Module, memory: &mut Memory)
         for (index, initial) in variable.init.iter().enumerate() {
             let value = match initial {
                 Initial::Bits(bits) => *bits,
-                Initial::Address { symbol: typed::Symbol::Module(other), offset } => {
-                    addresses[*other as usize].wrapping_add_signed(*offset)
+                Initial::Address { symbol: typed::Symbol::Module(other), offset, mask } => {
+                    let address = addresses[*other as usize].wrapping_add_signed(*offset);
+                    mask.map_or(address, |mask| (address & mask) >> mask.trailing_zeros().min(63))
                 }
                 Initial::Address { .. } => return Err(source.error(1, "an initialiser names a local symbol")),
             };

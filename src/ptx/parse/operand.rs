@@ -36,12 +36,14 @@ impl<'a> Parser<'a> {
 
     fn single(&mut self, depth: u32) -> Parsed<Operand> {
         match self.peek().kind {
+            Kind::Name if self.peek().text == "WARP_SZ" => Ok(Operand::Number(self.number()?)),
             Kind::Name => self.named(),
-            Kind::Number(_) | Kind::Punctuation('-') => Ok(Operand::Number(self.number()?)),
-            Kind::Punctuation('!') => {
+            Kind::Punctuation('!') if self.peek_second().kind == Kind::Name => {
                 self.next();
                 Ok(Operand::Not(self.name("a predicate")?.to_string()))
             }
+            Kind::Punctuation('(') if !self.in_call => Ok(Operand::Number(self.number()?)),
+            Kind::Number(_) | Kind::Punctuation('-' | '+' | '~' | '!') => Ok(Operand::Number(self.number()?)),
             Kind::Punctuation('{') => Ok(Operand::Vector(self.enclosed('}', depth)?)),
             Kind::Punctuation('(') => Ok(Operand::List(self.enclosed(')', depth)?)),
             Kind::Punctuation('[') => self.memory(depth),
@@ -81,7 +83,7 @@ impl<'a> Parser<'a> {
         self.next();
         let base = match self.peek().kind {
             Kind::Name => Operand::Name(self.next().text.to_string()),
-            Kind::Number(_) => Operand::Number(self.number()?),
+            Kind::Number(_) | Kind::Punctuation('(') => Operand::Number(self.product()?),
             _ => return Err(self.unexpected("an address")),
         };
         let offset = self.offset()?;
@@ -96,7 +98,7 @@ impl<'a> Parser<'a> {
         while self.is('+') || self.is('-') {
             let sign = self.next();
             let minus = sign.text == "-";
-            let term = self.number()?;
+            let term = self.product()?;
             let sum = match term {
                 Number::Integer(value) => {
                     let value = if minus { -value } else { value };
@@ -107,20 +109,5 @@ impl<'a> Parser<'a> {
             offset = sum.ok_or_else(|| self.error_at(sign, "an offset is an integer of 64 bits"))?;
         }
         Ok(offset)
-    }
-
-    /// A literal with any minus in front of it.
-    pub(super) fn number(&mut self) -> Parsed<Number> {
-        let negative = self.eat('-');
-        let Kind::Number(number) = self.peek().kind else { return Err(self.unexpected("a number")) };
-        self.next();
-        if !negative {
-            return Ok(number);
-        }
-        Ok(match number {
-            Number::Integer(value) => Number::Integer(-value),
-            Number::F32(bits) => Number::F32(bits ^ 1 << 31),
-            Number::F64(bits) => Number::F64(bits ^ 1 << 63),
-        })
     }
 }

@@ -59,6 +59,9 @@ impl<'a> Parser<'a> {
         let token = self.next();
         let (name, line) = (token.text.to_string(), token.line);
         self.expect(':')?;
+        if self.eat_dotted("callprototype") || self.eat_dotted("calltargets") {
+            return self.call_targets(name, line);
+        }
         if !self.eat_dotted("branchtargets") {
             return Ok(Statement::Label { name, line });
         }
@@ -68,6 +71,15 @@ impl<'a> Parser<'a> {
         }
         self.expect(';')?;
         Ok(Statement::BranchTargets { name, labels, line })
+    }
+
+    /// What an indirect call may reach, up to the semicolon; such calls are refused where they stand.
+    fn call_targets(&mut self, name: String, line: u32) -> Parsed<Statement> {
+        while !self.eat(';') {
+            self.not_at_end("`;`")?;
+            self.next();
+        }
+        Ok(Statement::CallTargets { name, line })
     }
 
     /// `.loc file line column`, then perhaps `, function_name label+4, inlined_at file line column`.
@@ -102,6 +114,7 @@ impl<'a> Parser<'a> {
         }
         let mut operands = Vec::new();
         if !self.is(';') {
+            self.in_call = opcode == "call";
             operands = self.operands()?;
         }
         self.expect(';')?;

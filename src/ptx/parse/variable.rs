@@ -99,7 +99,7 @@ impl<'a> Parser<'a> {
     }
 
     /// `.attribute(.managed)` or `.attribute(.unified(1, 2))`
-    fn skip_attribute(&mut self) -> Parsed<()> {
+    pub(super) fn skip_attribute(&mut self) -> Parsed<()> {
         self.next();
         self.expect('(')?;
         let mut open = 1;
@@ -125,12 +125,20 @@ impl<'a> Parser<'a> {
         }
         let mut dims = Vec::new();
         while self.eat('[') {
-            dims.push(if self.is(']') { None } else { Some(self.unsigned("an array bound")?) });
+            dims.push(if self.is(']') { None } else { Some(self.bound()?) });
             self.expect(']')?;
         }
         let init = if self.eat('=') { self.initialiser(&dims)? } else { Vec::new() };
         let Prefix { space, ref linkage, align, ty, vector, line } = *prefix;
         Ok(Variable { space, linkage: linkage.clone(), align, ty, vector, name, family, dims, init, line })
+    }
+
+    fn bound(&mut self) -> Parsed<u64> {
+        let token = self.peek();
+        match self.number()? {
+            Number::Integer(bound) if u64::try_from(bound).is_ok() => Ok(bound as u64),
+            _ => Err(self.error_at(token, "expected an array bound")),
+        }
     }
 
     /// `value` or `{ {a, b}, {c} }`; the values row by row, short inner rows filled with zeros.
@@ -185,11 +193,29 @@ impl<'a> Parser<'a> {
         Ok(())
     }
 
-    /// A number, `symbol`, `symbol+4`, `&symbol` or `generic(symbol)+4`.
+    /// A number, `symbol`, `symbol+4`, `&symbol`, `generic(symbol)+4`, or `0xFF(…)`, some bits of one of them.
     fn initial(&mut self) -> Parsed<Initial> {
-        if matches!(self.peek().kind, Kind::Number(_)) || self.is('-') {
-            return Ok(Initial::Number(self.number()?));
+        let mask = match self.peek().kind {
+            Kind::Number(Number::Integer(mask)) if self.peek_second().kind == Kind::Punctuation('(') => {
+                Some(u64::try_from(mask).map_err(|_| self.unexpected("a mask of 64 bits"))?)
+            }
+            Kind::Number(_) | Kind::Punctuation('-' | '+' | '~' | '!' | '(') => {
+                return Ok(Initial::Number(self.number()?));
+            }
+            _ => None,
+        };
+        if mask.is_some() {
+            self.next();
+            self.next();
         }
+        let (symbol, offset, generic) = self.initial_address()?;
+        if mask.is_some() {
+            self.expect(')')?;
+        }
+        Ok(Initial::Address { symbol, offset, generic, mask })
+    }
+
+    fn initial_address(&mut self) -> Parsed<(String, i64, bool)> {
         self.eat('&');
         let mut symbol = self.name("a number or a symbol")?;
         let generic = symbol == "generic" && self.eat('(');
@@ -197,7 +223,6 @@ impl<'a> Parser<'a> {
             symbol = self.name("a symbol")?;
             self.expect(')')?;
         }
-        let offset = self.offset()?;
-        Ok(Initial::Address { symbol: symbol.to_string(), offset, generic })
+        Ok((symbol.to_string(), self.offset()?, generic))
     }
 }

@@ -38,15 +38,22 @@ pub(super) fn mov(mut reader: Reader) -> Result<Instruction> {
 }
 
 /// Takes the state space; generic where none is written.
+///
+/// In a function `.param` is what it was called with, which lies in local memory.
 fn space(reader: &mut Reader) -> AddressSpace {
+    let own = match reader.scope.return_label() {
+        Some(_) => AddressSpace::Local,
+        None => AddressSpace::Param,
+    };
     let space = reader.choice(&[
         ("global", AddressSpace::Global),
         ("shared", AddressSpace::Shared),
         ("shared::cta", AddressSpace::Shared),
         ("local", AddressSpace::Local),
         ("const", AddressSpace::Const),
-        ("param", AddressSpace::Param),
+        ("param", own),
         ("param::entry", AddressSpace::Param),
+        ("param::func", AddressSpace::Local),
     ]);
     space.unwrap_or(AddressSpace::Generic)
 }
@@ -108,7 +115,8 @@ fn resolve_space(reader: &Reader, space: AddressSpace, symbol: super::Symbol) ->
         Space::Const => AddressSpace::Const,
         _ => AddressSpace::Global,
     };
-    if space == own || space == AddressSpace::Generic {
+    let passed = space == AddressSpace::Param && reader.scope.passed.contains(&symbol);
+    if space == own || space == AddressSpace::Generic || passed {
         return Ok(own);
     }
     reader.fail("the variable lies in another state space")

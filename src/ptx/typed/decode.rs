@@ -58,7 +58,8 @@ pub(super) fn decode(scope: &mut Scope, instruction: &ast::Instruction) -> Resul
         "bar" | "barrier" => warp::barrier(reader),
         "bra" => warp::branch(reader),
         "brx" => warp::branch_indexed(reader),
-        "ret" | "exit" => warp::exit(reader),
+        "ret" => warp::ret(reader),
+        "exit" => warp::simple(reader, Op::Exit),
         "trap" => warp::simple(reader, Op::Trap),
         "nanosleep" => warp::sleep(reader),
         other => {

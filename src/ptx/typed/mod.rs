@@ -5,15 +5,18 @@
 //! refuses, with the line and column; nothing is skipped. The software device runs the result, and
 //! `build.rs` uses the same check on every kernel.
 
+mod call;
 mod compare;
 mod convert;
 mod data;
 mod decode;
+mod entry;
 mod float;
 mod integer;
 mod op;
 mod reader;
 mod scope;
+mod variable;
 mod warp;
 
 pub use op::*;
@@ -37,6 +40,8 @@ pub struct Entry {
     pub param_bytes: u32,
     /// `.reqntid`: exactly this block.
     pub required_block: Option<[u32; 3]>,
+    /// `.reqnctapercluster`: exactly this cluster.
+    pub required_cluster: Option<[u32; 3]>,
     /// `.maxntid`: at most so many threads.
     pub max_threads: Option<u64>,
     pub registers: Vec<Register>,
@@ -83,7 +88,12 @@ pub struct Variable {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Initial {
     Bits(u64),
-    Address { symbol: Symbol, offset: i64 },
+    /// The address of a variable, or the byte of it that `mask` picks.
+    Address {
+        symbol: Symbol,
+        offset: i64,
+        mask: Option<u64>,
+    },
 }
 
 /// A register's index in [`Entry::registers`].
@@ -180,5 +190,5 @@ impl std::error::Error for CheckError {}
 /// # Errors
 /// The first instruction, operand or declaration that has no meaning here.
 pub fn check(module: &ast::Module) -> Result<Module, CheckError> {
-    scope::check_module(module)
+    entry::check_module(module)
 }

@@ -181,7 +181,7 @@ impl<'a, 's> Reader<'a, 's> {
                 Ok(bits) => Ok(Operand::Bits(bits)),
                 Err(message) => self.fail(message),
             },
-            ast::Operand::Not(name) if ty == Type::Pred => Ok(Operand::Not(self.pred_named(name)?)),
+            ast::Operand::Not(name) if ty == Type::Pred => Ok(Operand::Not(self.predicate(name)?)),
             _ => self.fail("an operand has a form that this instruction does not take"),
         }
     }
@@ -206,7 +206,7 @@ impl<'a, 's> Reader<'a, 's> {
         Ok(Operand::Reg(reg))
     }
 
-    fn pred_named(&self, name: &str) -> Result<Reg> {
+    pub fn predicate(&self, name: &str) -> Result<Reg> {
         let reg = self.reg_named(name)?;
         self.check_width(reg, 0)?;
         Ok(reg)
@@ -298,7 +298,7 @@ impl<'a, 's> Reader<'a, 's> {
             return self.fail(format!("unknown modifier .{left}"));
         }
         let guard = match &self.ast.guard {
-            Some(guard) => Some((self.pred_named(&guard.register)?, guard.negated)),
+            Some(guard) => Some((self.predicate(&guard.register)?, guard.negated)),
             None => None,
         };
         Ok(Instruction { guard, op, dst, src, line: self.ast.line, column: self.ast.column })

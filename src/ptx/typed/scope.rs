@@ -1,9 +1,10 @@
 //! Names: declarations of registers, parameters, variables and labels, and who sees them.
 
 use super::decode::decode;
-use super::{CheckError, Entry, Initial, Label, Module, Param, Reg, Register, Symbol, Variable};
-use crate::ptx::ast::{self, FunctionKind, Space, Statement, Type};
-use std::collections::HashMap;
+use super::variable::variable;
+use super::{CheckError, Entry, Label, Reg, Register, Symbol, Variable};
+use crate::ptx::ast::{self, Space, Statement, Type};
+use std::collections::{HashMap, HashSet};
 
 /// What a name stands for.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -15,18 +16,34 @@ pub(super) enum Name {
     Label(Label),
 }
 
-/// The names and the entry that the instructions of one body see and fill.
-pub(super) struct Scope<'a> {
-    module: &'a [Variable],
-    /// Innermost last.
-    frames: Vec<HashMap<String, Name>>,
-    targets: Vec<HashMap<String, Vec<String>>>,
-    pub entry: Entry,
-    carry: Option<Reg>,
+/// What every body of a module sees.
+pub(super) struct ModuleScope<'a> {
+    pub names: HashMap<String, Name>,
+    pub variables: Vec<Variable>,
+    pub functions: HashMap<&'a str, &'a ast::Function>,
 }
 
-/// What CUDA passes to a kernel at most.
-const MAX_PARAM_BYTES: u64 = 32_764;
+/// The names of one body: its own, and those of its blocks.
+pub(super) struct Body<'a> {
+    /// Innermost last.
+    pub frames: Vec<HashMap<String, Name>>,
+    pub targets: Vec<HashMap<String, Vec<String>>>,
+    /// Of a function that is called: itself, and where its `ret` goes.
+    pub called: Option<(&'a ast::Function, Label)>,
+}
+
+/// The names and the entry that the instructions of one body see and fill.
+pub(super) struct Scope<'a> {
+    pub module: &'a ModuleScope<'a>,
+    /// The entry's body, and those of the functions that are being called; innermost last.
+    pub bodies: Vec<Body<'a>>,
+    pub entry: Entry,
+    /// Local variables that hold what calls pass and return.
+    pub passed: HashSet<Symbol>,
+    /// Shared variables of functions, by line and name: there is one however often the function is called.
+    shared: HashMap<(u32, String), Symbol>,
+    carry: Option<Reg>,
+}
 
 /// Registers are virtual, so this only keeps a misprint from taking all memory.
 const MAX_REGISTERS: usize = 1 << 20;
@@ -35,135 +52,63 @@ pub(super) fn error(line: u32, message: impl Into<String>) -> CheckError {
     CheckError { line, column: 0, message: message.into() }
 }
 
-pub(super) fn check_module(module: &ast::Module) -> Result<Module, CheckError> {
-    if module.address_size != 64 {
-        return Err(error(1, format!("address size {} is not 64", module.address_size)));
-    }
-    let mut names = HashMap::new();
-    let mut variables: Vec<Variable> = Vec::new();
-    for declared in &module.variables {
-        let id = Symbol::Module(variables.len() as u32);
-        if names.insert(declared.name.clone(), Name::Symbol(id)).is_some() {
-            return Err(declared_twice(&declared.name, declared.line));
-        }
-        variables.push(variable(declared)?);
-    }
-    for (declared, checked) in module.variables.iter().zip(&mut variables) {
-        checked.init = initial(declared, &names)?;
-    }
-    let mut entries = Vec::new();
-    for function in &module.functions {
-        match (function.kind, &function.body) {
-            (FunctionKind::Entry, Some(body)) => {
-                entries.push(check_entry(function, body, names.clone(), &variables)?);
-            }
-            (FunctionKind::Entry, None) => {}
-            (FunctionKind::Func, _) => {
-                return Err(error(function.line, format!(".func {} is not supported", function.name)));
-            }
-        }
-    }
-    Ok(Module { variables, entries })
-}
-
-fn check_entry(
-    function: &ast::Function,
-    body: &[Statement],
-    names: HashMap<String, Name>,
-    module: &[Variable],
-) -> Result<Entry, CheckError> {
-    let mut entry = Entry {
-        name: function.name.clone(),
-        params: Vec::new(),
-        param_bytes: 0,
-        required_block: None,
-        max_threads: None,
-        registers: Vec::new(),
-        variables: Vec::new(),
-        code: Vec::new(),
-        labels: Vec::new(),
-        line: function.line,
-    };
-    let own = parameters(function, &mut entry)?;
-    for directive in &function.directives {
-        match directive.name.as_str() {
-            "reqntid" => entry.required_block = Some(required_block(directive, function.line)?),
-            "maxntid" => {
-                entry.max_threads = Some(directive.values.iter().copied().fold(1, u64::saturating_mul))
-            }
-            _ => {}
-        }
-    }
-    let mut scope =
-        Scope { module, frames: vec![names, own], targets: vec![HashMap::new()], entry, carry: None };
-    scope.statements(body)?;
-    Ok(scope.entry)
-}
-
-/// Lays the parameters out in `entry`; their names are the start of the body's frame.
-fn parameters(function: &ast::Function, entry: &mut Entry) -> Result<HashMap<String, Name>, CheckError> {
-    let mut own = HashMap::new();
-    let mut end = 0;
-    for declared in &function.params {
-        let bytes = declared_bytes(declared)?;
-        let align = declared.align.unwrap_or(declared.ty.bytes() * declared.vector).max(1);
-        let offset = u64::next_multiple_of(end, align.into());
-        end = offset + bytes;
-        if end > MAX_PARAM_BYTES {
-            let message =
-                format!("the parameters of {} take more than {MAX_PARAM_BYTES} bytes", function.name);
-            return Err(error(declared.line, message));
-        }
-        let name = Name::Symbol(Symbol::Param(entry.params.len() as u32));
-        if own.insert(declared.name.clone(), name).is_some() {
-            return Err(declared_twice(&declared.name, declared.line));
-        }
-        entry.params.push(Param {
-            name: declared.name.clone(),
-            ty: declared.ty,
-            offset: offset as u32,
-            bytes: bytes as u32,
-            array: !declared.dims.is_empty(),
-        });
-    }
-    entry.param_bytes = end as u32;
-    Ok(own)
-}
-
-fn required_block(directive: &ast::Directive, line: u32) -> Result<[u32; 3], CheckError> {
-    let mut block = [1; 3];
-    for (extent, &value) in block.iter_mut().zip(&directive.values) {
-        *extent = u32::try_from(value).map_err(|_| error(line, format!("a block of {value} threads")))?;
-    }
-    Ok(block)
-}
-
-fn declared_twice(name: &str, line: u32) -> CheckError {
+pub(super) fn declared_twice(name: &str, line: u32) -> CheckError {
     error(line, format!("{name} is declared twice"))
 }
 
-impl Scope<'_> {
+impl<'a> Scope<'a> {
+    /// The scope of an entry whose parameters have the names `own`.
+    pub fn new(module: &'a ModuleScope<'a>, own: HashMap<String, Name>, entry: Entry) -> Scope<'a> {
+        let body = Body { frames: vec![own], targets: vec![HashMap::new()], called: None };
+        Scope {
+            module,
+            bodies: vec![body],
+            entry,
+            passed: HashSet::new(),
+            shared: HashMap::new(),
+            carry: None,
+        }
+    }
+
+    fn body(&mut self) -> &mut Body<'a> {
+        self.bodies.last_mut().expect("the entry's body")
+    }
+
+    /// Where `ret` goes; `None` in the entry, which it leaves.
+    pub fn return_label(&self) -> Option<Label> {
+        self.bodies.last()?.called.map(|(_, label)| label)
+    }
+
+    pub fn new_label(&mut self) -> Label {
+        self.entry.labels.push(usize::MAX);
+        Label(self.entry.labels.len() as u32 - 1)
+    }
+
+    /// Lets a label stand before the next instruction.
+    pub fn place_label(&mut self, label: Label) {
+        self.entry.labels[label.0 as usize] = self.entry.code.len();
+    }
     /// Checks the statements of an inner block, with a frame of their own.
-    fn block(&mut self, body: &[Statement]) -> Result<(), CheckError> {
-        self.frames.push(HashMap::new());
-        self.targets.push(HashMap::new());
+    fn block(&mut self, body: &'a [Statement]) -> Result<(), CheckError> {
+        self.body().frames.push(HashMap::new());
+        self.body().targets.push(HashMap::new());
         self.statements(body)?;
-        self.targets.pop();
-        self.frames.pop();
+        self.body().targets.pop();
+        self.body().frames.pop();
         Ok(())
     }
 
     /// Checks statements in the innermost frame.
-    fn statements(&mut self, body: &[Statement]) -> Result<(), CheckError> {
+    pub fn statements(&mut self, body: &'a [Statement]) -> Result<(), CheckError> {
         for statement in body {
             match statement {
                 Statement::Label { name, line } => {
-                    let label = Label(self.entry.labels.len() as u32);
-                    self.entry.labels.push(usize::MAX);
+                    let label = self.new_label();
                     self.declare(name, Name::Label(label), *line)?;
                 }
                 Statement::BranchTargets { name, labels, .. } => {
-                    self.targets.last_mut().expect("a frame").insert(name.clone(), labels.clone());
+                    let targets = self.body().targets.last_mut().expect("a frame");
+                    targets.insert(name.clone(), labels.clone());
                 }
                 _ => {}
             }
@@ -172,7 +117,10 @@ impl Scope<'_> {
             match statement {
                 Statement::Label { name, line } => {
                     let label = self.label(name).ok_or_else(|| error(*line, "a label without a frame"))?;
-                    self.entry.labels[label.0 as usize] = self.entry.code.len();
+                    self.place_label(label);
+                }
+                Statement::Instruction(instruction) if instruction.opcode == "call" => {
+                    self.call(instruction)?
                 }
                 Statement::Instruction(instruction) => {
                     let typed = decode(self, instruction)?;
@@ -180,14 +128,17 @@ impl Scope<'_> {
                 }
                 Statement::Variable(declared) => self.declare_variable(declared)?,
                 Statement::Block(inner) => self.block(inner)?,
-                Statement::BranchTargets { .. } | Statement::Pragma(_) | Statement::Location { .. } => {}
+                Statement::BranchTargets { .. }
+                | Statement::CallTargets { .. }
+                | Statement::Pragma(_)
+                | Statement::Location { .. } => {}
             }
         }
         Ok(())
     }
 
-    fn declare(&mut self, name: &str, what: Name, line: u32) -> Result<(), CheckError> {
-        let frame = self.frames.last_mut().expect("a frame");
+    pub fn declare(&mut self, name: &str, what: Name, line: u32) -> Result<(), CheckError> {
+        let frame = self.body().frames.last_mut().expect("a frame");
         match frame.insert(name.to_string(), what) {
             None => Ok(()),
             Some(_) => Err(declared_twice(name, line)),
@@ -197,17 +148,43 @@ impl Scope<'_> {
     fn declare_variable(&mut self, declared: &ast::Variable) -> Result<(), CheckError> {
         match declared.space {
             Space::Reg => self.declare_registers(declared),
-            Space::Shared | Space::Local => {
-                let id = Symbol::Entry(self.entry.variables.len() as u32);
-                let checked = variable(declared)?;
-                self.entry.variables.push(checked);
-                self.declare(&declared.name, Name::Symbol(id), declared.line)
+            _ if !declared.init.is_empty() => {
+                Err(error(declared.line, format!("{} cannot have initial values in a body", declared.name)))
+            }
+            Space::Shared => {
+                let key = (declared.line, declared.name.clone());
+                let symbol = match self.shared.get(&key) {
+                    Some(symbol) => *symbol,
+                    None => self.new_variable(variable(declared)?),
+                };
+                self.shared.insert(key, symbol);
+                self.declare(&declared.name, Name::Symbol(symbol), declared.line)
+            }
+            Space::Local => {
+                let symbol = self.new_variable(variable(declared)?);
+                self.declare(&declared.name, Name::Symbol(symbol), declared.line)
+            }
+            Space::Param => {
+                let symbol = self.new_passed(declared)?;
+                self.declare(&declared.name, Name::Symbol(symbol), declared.line)
             }
             _ => Err(error(declared.line, format!("{} cannot be declared in a body", declared.name))),
         }
     }
 
-    fn declare_registers(&mut self, declared: &ast::Variable) -> Result<(), CheckError> {
+    fn new_variable(&mut self, variable: Variable) -> Symbol {
+        self.entry.variables.push(variable);
+        Symbol::Entry(self.entry.variables.len() as u32 - 1)
+    }
+
+    /// A variable in local memory for a `.param` that a call passes or returns.
+    pub fn new_passed(&mut self, declared: &ast::Variable) -> Result<Symbol, CheckError> {
+        let symbol = self.new_variable(Variable { space: Space::Local, ..variable(declared)? });
+        self.passed.insert(symbol);
+        Ok(symbol)
+    }
+
+    pub fn declare_registers(&mut self, declared: &ast::Variable) -> Result<(), CheckError> {
         let ty = declared.ty;
         if ty == Type::B128 {
             return Err(error(declared.line, format!("{} is a register of 128 bits", declared.name)));
@@ -253,7 +230,9 @@ impl Scope<'_> {
     }
 
     pub fn lookup(&self, name: &str) -> Option<Name> {
-        self.frames.iter().rev().find_map(|frame| frame.get(name).copied())
+        let frames = self.bodies.last()?.frames.iter().rev();
+        let own = frames.chain([&self.module.names]).find_map(|frame| frame.get(name));
+        own.copied()
     }
 
     pub fn label(&self, name: &str) -> Option<Label> {
@@ -265,7 +244,7 @@ impl Scope<'_> {
 
     /// The labels of a `.branchtargets` list.
     pub fn branch_targets(&self, name: &str) -> Option<Vec<Label>> {
-        let labels = self.targets.iter().rev().find_map(|frame| frame.get(name))?;
+        let labels = self.bodies.last()?.targets.iter().rev().find_map(|frame| frame.get(name))?;
         labels.iter().map(|label| self.label(label)).collect()
     }
 
@@ -276,63 +255,9 @@ impl Scope<'_> {
     /// The state space of a symbol.
     pub fn space(&self, symbol: Symbol) -> Space {
         match symbol {
-            Symbol::Module(i) => self.module[i as usize].space,
+            Symbol::Module(i) => self.module.variables[i as usize].space,
             Symbol::Entry(i) => self.entry.variables[i as usize].space,
             Symbol::Param(_) => Space::Param,
         }
     }
-}
-
-fn declared_bytes(declared: &ast::Variable) -> Result<u64, CheckError> {
-    let element = u64::from(declared.ty.bytes()) * u64::from(declared.vector);
-    let mut count = 1u64;
-    for (axis, dim) in declared.dims.iter().enumerate() {
-        count = match dim {
-            Some(n) => count.saturating_mul(*n),
-            // `x[] = {…}` takes its length from the initialiser; without one it is dynamic.
-            None if axis == 0 => count * declared.init.len() as u64,
-            None => {
-                return Err(error(declared.line, format!("{} has an inner bound left open", declared.name)));
-            }
-        };
-    }
-    let bytes = element.saturating_mul(count);
-    if bytes > 1 << 40 {
-        return Err(error(declared.line, format!("{} is too large", declared.name)));
-    }
-    Ok(bytes)
-}
-
-fn variable(declared: &ast::Variable) -> Result<Variable, CheckError> {
-    let bytes = declared_bytes(declared)?;
-    let natural = declared.ty.bytes() * declared.vector;
-    Ok(Variable {
-        name: declared.name.clone(),
-        space: declared.space,
-        align: declared.align.unwrap_or(natural).max(1),
-        bytes,
-        dynamic: bytes == 0 && declared.linkage.as_deref() == Some("extern"),
-        element: declared.ty,
-        init: Vec::new(),
-    })
-}
-
-fn initial(declared: &ast::Variable, names: &HashMap<String, Name>) -> Result<Vec<Initial>, CheckError> {
-    let mut elements = Vec::with_capacity(declared.init.len());
-    for element in &declared.init {
-        elements.push(match element {
-            ast::Initial::Number(number) => Initial::Bits(
-                super::reader::literal(*number, declared.ty)
-                    .map_err(|message| error(declared.line, message))?,
-            ),
-            ast::Initial::Address { symbol, offset, .. } => match names.get(symbol) {
-                Some(Name::Symbol(symbol)) => Initial::Address { symbol: *symbol, offset: *offset },
-                _ => return Err(error(declared.line, format!("{symbol} is not declared before its use"))),
-            },
-        });
-    }
-    if elements.len() as u64 * u64::from(declared.ty.bytes()) > declared_bytes(declared)? {
-        return Err(error(declared.line, format!("the initialiser of {} is too long", declared.name)));
-    }
-    Ok(elements)
 }

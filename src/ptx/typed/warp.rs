@@ -205,10 +205,13 @@ pub(super) fn branch_indexed(mut reader: Reader) -> Result<Instruction> {
     reader.done(Op::BranchIndexed { targets }, Vec::new(), vec![index])
 }
 
-/// `ret` leaves the entry, since there are no functions.
-pub(super) fn exit(mut reader: Reader) -> Result<Instruction> {
+/// `ret` goes back to the call; in an entry it ends the thread.
+pub(super) fn ret(mut reader: Reader) -> Result<Instruction> {
     let _ = reader.flag("uni");
-    simple(reader, Op::Exit)
+    match reader.scope.return_label() {
+        Some(target) => simple(reader, Op::Branch { target }),
+        None => simple(reader, Op::Exit),
+    }
 }
 
 pub(super) fn simple(reader: Reader, op: Op) -> Result<Instruction> {

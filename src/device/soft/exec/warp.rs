@@ -5,6 +5,7 @@
 //! gives others a turn, so that lanes may wait for each other.
 
 use super::super::check::Checker;
+use super::super::count::Tally;
 use super::super::fault::{Cause, Fault};
 use super::super::lower::Code;
 use super::super::memory::Region;
@@ -89,6 +90,8 @@ pub struct BlockView<'a> {
     pub checker: *mut Checker,
     /// Host time at which the launch began, for the clock registers.
     pub started: std::time::Instant,
+    /// What the worker counts, if the code is counted.
+    pub tally: *mut Tally,
 }
 
 /// One warp.

@@ -95,7 +95,7 @@ impl Emitter<'_> {
     }
 
     /// An immediate offset that the fast paths can add.
-    fn short(&self, offset: i64) -> Result<i32> {
+    pub(super) fn short(&self, offset: i64) -> Result<i32> {
         match i32::try_from(offset) {
             Ok(offset) => Ok(offset),
             Err(_) => self.fail("the address offset does not fit in 32 bits"),

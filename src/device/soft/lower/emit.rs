@@ -5,6 +5,7 @@ use super::constants::{Constant, Constants, Layout};
 use super::{Code, LowerError};
 use crate::device::soft::Options;
 use crate::device::soft::check::watched::Watched;
+use crate::device::soft::count::plan::Plan;
 use crate::device::soft::exec::access::Access;
 use crate::device::soft::exec::product::Product;
 use crate::device::soft::exec::scalar::{self, Scalar};
@@ -71,22 +72,32 @@ pub(super) fn lower(entry: &Entry, module: &Module, addresses: &[u64], options: 
         guard: TRUE,
         line: entry.line,
     };
-    let starts = emitter.body()?;
-    emitter.finish(&starts)
+    let targeted = targeted(entry);
+    let plan = options.count.then(|| Plan::of(entry, &targeted));
+    let starts = emitter.body(&targeted, plan.as_ref())?;
+    let mut code = emitter.finish(&starts)?;
+    code.counting = plan.map(|plan| plan.counting);
+    Ok(code)
+}
+
+/// Before which instructions there is a label that a branch names.
+fn targeted(entry: &Entry) -> Vec<bool> {
+    let mut targeted = vec![false; entry.code.len() + 1];
+    for instruction in &entry.code {
+        for label in labels(&instruction.op) {
+            targeted[entry.labels[label.0 as usize]] = true;
+        }
+    }
+    targeted
 }
 
 impl<'a> Emitter<'a> {
     /// Emits all instructions; the result says where each typed one begins.
-    fn body(&mut self) -> Result<Vec<u32>> {
-        let mut targeted = vec![false; self.entry.code.len() + 1];
-        for instruction in &self.entry.code {
-            for label in labels(&instruction.op) {
-                targeted[self.entry.labels[label.0 as usize]] = true;
-            }
-        }
+    fn body(&mut self, targeted: &[bool], plan: Option<&Plan>) -> Result<Vec<u32>> {
         let mut starts = Vec::with_capacity(targeted.len());
         let entry = self.entry;
-        let mut covered = 0;
+        // The range of instructions that the last superinstruction covers.
+        let (mut first, mut covered) = (0, 0);
         for (at, instruction) in entry.code.iter().enumerate() {
             starts.push(self.insts.len() as u32);
             self.line = instruction.line;
@@ -94,17 +105,25 @@ impl<'a> Emitter<'a> {
             if targeted[at] {
                 self.emit(control::label, Operands::default());
             }
-            if at >= covered && !self.checked {
-                covered = at + self.product(at, &targeted)?;
+            if at >= covered {
+                let place = self.insts.len();
+                let run = if self.checked { 0 } else { self.product(at, targeted)? };
+                first = at;
+                covered = at + run.max(1);
+                if let Some(plan) = plan {
+                    self.count_before(plan, first, covered, place)?;
+                }
             }
-            self.guard = match instruction.guard {
-                Some((reg, negated)) => self.pred_of(reg) | if negated { NEGATED } else { 0 },
-                None => TRUE,
-            };
+            self.guard = self.guard_of(instruction);
             let watched = if self.checked { Some(self.watch(instruction)?) } else { None };
             self.instruction(instruction)?;
             if let Some(index) = watched {
                 self.watched[index].end = self.insts.len() as u32;
+            }
+            if let Some(plan) = plan
+                && at + 1 == covered
+            {
+                self.count_behind(plan, first, covered)?;
             }
         }
         starts.push(self.insts.len() as u32);
@@ -204,6 +223,7 @@ impl<'a> Emitter<'a> {
             param_bytes: self.entry.param_bytes,
             required_block: self.entry.required_block,
             max_threads: self.entry.max_threads,
+            counting: None,
         })
     }
 
@@ -213,6 +233,24 @@ impl<'a> Emitter<'a> {
         let Operands { d, a, b, c, site, imm } = operands;
         self.insts.push(Inst { run, d, a, b, c, guard: self.guard, site, imm });
         self.lines.push(self.line);
+    }
+
+    /// Emits what `write` writes under another guard.
+    pub fn guarded(&mut self, guard: u16, write: impl FnOnce(&mut Self)) {
+        let before = std::mem::replace(&mut self.guard, guard);
+        write(self);
+        self.guard = before;
+    }
+
+    /// Instructions so far.
+    pub fn emitted(&self) -> usize {
+        self.insts.len()
+    }
+
+    /// Moves the `count` instructions at `place` behind all others.
+    pub fn move_back(&mut self, place: usize, count: usize) {
+        self.insts[place..].rotate_left(count);
+        self.lines[place..].rotate_left(count);
     }
 
     pub fn fail<T>(&self, message: impl Into<String>) -> Result<T> {
@@ -283,6 +321,14 @@ impl<'a> Emitter<'a> {
 
     pub fn bytes_of(&self, reg: Reg) -> u32 {
         self.entry.registers[reg.0 as usize].ty.bytes()
+    }
+
+    /// The guard predicate of an instruction.
+    pub fn guard_of(&self, instruction: &Instruction) -> u16 {
+        match instruction.guard {
+            Some((reg, negated)) => self.pred_of(reg) | if negated { NEGATED } else { 0 },
+            None => TRUE,
+        }
     }
 
     pub fn pred_of(&self, reg: Reg) -> u16 {

@@ -4,6 +4,7 @@
 mod allocate;
 mod arithmetic;
 mod constants;
+mod count;
 mod data;
 mod emit;
 mod liveness;
@@ -15,6 +16,7 @@ pub use constants::Constant;
 
 use super::Options;
 use super::check::watched::Watched;
+use super::count::Counting;
 use super::exec::Inst;
 use super::exec::access::Access;
 use super::exec::product::Product;
@@ -49,6 +51,8 @@ pub struct Code {
     pub param_bytes: u32,
     pub required_block: Option<[u32; 3]>,
     pub max_threads: Option<u64>,
+    /// How it is counted, if it is.
+    pub counting: Option<Counting>,
 }
 
 // SAFETY: the code is read-only once it is made.

@@ -1,0 +1,164 @@
+//! Costs of address patterns that were seen before.
+
+use crate::device::soft::exec::lanes::Lane;
+
+const LANES: usize = 32;
+/// Patterns that are remembered for one instruction.
+const WAYS: usize = 4;
+
+/// An address register.
+pub trait Address: Lane + PartialEq {
+    fn minus(self, other: Self) -> Self;
+    fn xor(self, other: Self) -> Self;
+    fn or(self, other: Self) -> Self;
+    fn low(self, bits: u32) -> u32;
+}
+
+macro_rules! addresses {
+    ($($ty:ty),*) => { $(
+        impl Address for $ty {
+            #[inline(always)]
+            fn minus(self, other: $ty) -> $ty {
+                self.wrapping_sub(other)
+            }
+            #[inline(always)]
+            fn xor(self, other: $ty) -> $ty {
+                self ^ other
+            }
+            #[inline(always)]
+            fn or(self, other: $ty) -> $ty {
+                self | other
+            }
+            #[inline(always)]
+            fn low(self, bits: u32) -> u32 {
+                self as u32 & bits
+            }
+        }
+    )* };
+}
+addresses!(u32, u64);
+
+/// One pattern: how the lanes lie relative to the first one of the mask, and how that one is aligned.
+pub struct Memo<A, C> {
+    mask: u32,
+    low: u32,
+    offsets: [A; LANES],
+    pub hits: u64,
+    pub cost: C,
+}
+
+impl<A: Address, C> Memo<A, C> {
+    /// # Safety
+    /// `addresses` points to 32 lanes.
+    #[inline(always)]
+    unsafe fn is(&self, addresses: *const A, first: A, low: u32, mask: u32) -> bool {
+        if self.mask != mask || self.low != low {
+            return false;
+        }
+        // SAFETY: the caller's contract.
+        let addresses = unsafe { addresses.cast::<[A; LANES]>().read() };
+        let mut wrong = A::default();
+        if mask == !0 {
+            for lane in 0..LANES {
+                wrong = wrong.or(addresses[lane].minus(first).xor(self.offsets[lane]));
+            }
+        } else {
+            for lane in 0..LANES {
+                let difference = addresses[lane].minus(first).xor(self.offsets[lane]);
+                wrong = wrong.or(A::select(mask, lane, difference, A::default()));
+            }
+        }
+        wrong == A::default()
+    }
+
+    pub fn lanes(&self) -> u64 {
+        u64::from(self.mask.count_ones())
+    }
+}
+
+/// The patterns of one instruction.
+pub struct Patterns<A, C> {
+    memos: Vec<Memo<A, C>>,
+    /// The pattern that was seen last.
+    last: usize,
+    /// The next one to be replaced.
+    next: usize,
+}
+
+impl<A, C> Default for Patterns<A, C> {
+    fn default() -> Self {
+        Patterns { memos: Vec::new(), last: 0, next: 0 }
+    }
+}
+
+impl<A: Address, C> Patterns<A, C> {
+    /// Counts one request of the lanes of `mask`, which is not empty. `alignment` is a mask of the low bits of
+    /// the first address that matter. A pattern that is not known takes the place of another, which is handed
+    /// to `evict`; `cost` works out what it costs.
+    ///
+    /// # Safety
+    /// `addresses` points to 32 lanes.
+    #[inline(always)]
+    pub unsafe fn count(
+        &mut self,
+        addresses: *const A,
+        mask: u32,
+        alignment: u32,
+        evict: impl FnOnce(&Memo<A, C>),
+        cost: impl FnOnce() -> C,
+    ) -> &Memo<A, C> {
+        // SAFETY: the caller's contract; a lane of a mask is below 32.
+        let first = unsafe { *addresses.add(mask.trailing_zeros() as usize) };
+        let low = first.low(alignment);
+        // SAFETY: the caller's contract.
+        let known = |memo: &Memo<A, C>| unsafe { memo.is(addresses, first, low, mask) };
+        if !self.memos.get(self.last).is_some_and(known) {
+            // SAFETY: the caller's contract.
+            unsafe { self.turn_to(addresses, first, low, mask, evict, cost) };
+        }
+        let memo = &mut self.memos[self.last];
+        memo.hits += 1;
+        memo
+    }
+
+    /// # Safety
+    /// `addresses` points to 32 lanes.
+    #[inline(never)]
+    unsafe fn turn_to(
+        &mut self,
+        addresses: *const A,
+        first: A,
+        low: u32,
+        mask: u32,
+        evict: impl FnOnce(&Memo<A, C>),
+        cost: impl FnOnce() -> C,
+    ) {
+        // SAFETY: the caller's contract.
+        let known = |memo: &Memo<A, C>| unsafe { memo.is(addresses, first, low, mask) };
+        if let Some(found) = self.memos.iter().position(known) {
+            self.last = found;
+            return;
+        }
+        // SAFETY: the caller's contract.
+        let all = unsafe { addresses.cast::<[A; LANES]>().read() };
+        let memo =
+            Memo { mask, low, offsets: all.map(|address| address.minus(first)), hits: 0, cost: cost() };
+        if self.memos.len() < WAYS {
+            self.last = self.memos.len();
+            self.memos.push(memo);
+        } else {
+            self.last = self.next;
+            self.next = (self.next + 1) % WAYS;
+            evict(&self.memos[self.last]);
+            self.memos[self.last] = memo;
+        }
+    }
+
+    /// Hands over every pattern with its hits, and forgets the hits.
+    pub fn drain(&mut self, mut take: impl FnMut(&Memo<A, C>)) {
+        for memo in &mut self.memos {
+            take(memo);
+            memo.hits = 0;
+        }
+    }
+}
