@@ -3,6 +3,7 @@
 //! Every kernel runs on the software device; the references are plain Rust in f64, or in the integers that the
 //! kernel computes with.
 
+mod cluster;
 #[path = "../common/mod.rs"]
 mod common;
 mod constants;

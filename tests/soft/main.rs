@@ -2,6 +2,7 @@
 
 mod arithmetic;
 mod barriers;
+mod clusters;
 mod divergence;
 mod faults;
 mod harness;

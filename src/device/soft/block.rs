@@ -1,14 +1,15 @@
 //! Runs the blocks of a launch: warps in turn, and the memory of each block.
 
 use super::check::Checker;
+use super::cluster::{ClusterView, Meeting, Peer, Place, complete};
 use super::count::{Counting, Ground, Tally, Totals};
 use super::exec::warp::{BlockView, Site};
 use super::exec::{Stop, Warp};
 use super::fault::{Cause, Fault};
-use super::lower::{Code, Constant};
+use super::lower::Code;
 use super::memory::{POISON, Region};
 use super::turn::Turn;
-use crate::ptx::typed::Special;
+use std::cell::Cell;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
@@ -24,6 +25,8 @@ pub struct Job<'a> {
     pub params: &'a [u8],
     pub grid: [u32; 3],
     pub block: [u32; 3],
+    /// Blocks of a cluster; divides the grid.
+    pub cluster: [u32; 3],
     /// Dynamic shared memory.
     pub dynamic_bytes: u32,
     /// Loop instructions that a warp may execute in all.
@@ -32,10 +35,11 @@ pub struct Job<'a> {
     pub started: Instant,
     /// Null unless the launch is checked, and then it has one worker.
     pub checker: *mut Checker,
+    /// The next cluster.
     next: AtomicU64,
-    /// No block from here on needs to run: one before it has failed.
+    /// No cluster from here on needs to run: one before it has failed.
     limit: AtomicU64,
-    fault: Mutex<Option<(u64, Fault)>>,
+    fault: Mutex<Option<(u64, Place, Fault)>>,
     ground: Arc<Ground>,
     totals: Mutex<Totals>,
 }
@@ -59,6 +63,24 @@ pub struct Scratch {
 // SAFETY: the pointers in `sites` are forgotten at the start of every launch.
 unsafe impl Send for Scratch {}
 
+/// A block that runs, beside the others of its cluster.
+pub struct Resident<'a> {
+    warps: Vec<Warp<'a>>,
+    pub turn: Turn,
+    pub meeting: Meeting,
+    peer: &'a Peer,
+}
+
+impl Resident<'_> {
+    /// Nobody will let the warps go that have not exited.
+    fn deadlock(&self) -> Fault {
+        let waiting = self.warps.iter().filter(|warp| self.turn.running >> warp.index & 1 != 0);
+        let places: Vec<_> = waiting.map(|warp| (warp.index, warp.pc.saturating_sub(1))).collect();
+        let (warp, pc) = places.first().copied().unwrap_or_default();
+        Fault { pc, warp, lane: None, cause: Cause::Deadlock { warps: places } }
+    }
+}
+
 /// A cache line.
 #[derive(Clone, Copy)]
 #[repr(C, align(128))]
@@ -77,21 +99,23 @@ impl<'a> Job<'a> {
         params: &'a [u8],
         grid: [u32; 3],
         block: [u32; 3],
+        cluster: [u32; 3],
     ) -> Self {
-        let blocks = grid.iter().map(|n| u64::from(*n)).product();
+        let clusters = (0..3).map(|axis| u64::from(grid[axis] / cluster[axis])).product();
         Job {
             code,
             regions,
             params,
             grid,
             block,
+            cluster,
             dynamic_bytes: 0,
             budget: u64::MAX,
             workers: 1,
             started: Instant::now(),
             checker: std::ptr::null_mut(),
             next: AtomicU64::new(0),
-            limit: AtomicU64::new(blocks),
+            limit: AtomicU64::new(clusters),
             fault: Mutex::new(None),
             ground: Arc::new(if code.counting.is_some() { Ground::of(regions) } else { Ground::default() }),
             totals: Mutex::default(),
@@ -103,6 +127,11 @@ impl<'a> Job<'a> {
         self.grid.iter().map(|n| u64::from(*n)).product()
     }
 
+    /// Number of clusters along each axis.
+    pub(super) fn clusters(&self) -> [u32; 3] {
+        std::array::from_fn(|axis| self.grid[axis] / self.cluster[axis])
+    }
+
     fn threads(&self) -> u32 {
         self.block.iter().product()
     }
@@ -112,15 +141,10 @@ impl<'a> Job<'a> {
         self.threads().div_ceil(LANES)
     }
 
-    /// x, y and z of a block.
-    pub fn block_index(&self, block: u64) -> [u32; 3] {
-        let (x, y) = (u64::from(self.grid[0]), u64::from(self.grid[1]));
-        [block % x, block / x % y, block / x / y].map(|n| n as u32)
-    }
-
     /// The fault of the first block that failed.
-    pub fn fault(&self) -> Option<(u64, Fault)> {
-        self.fault.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    pub fn fault(&self) -> Option<(Place, Fault)> {
+        let found = self.fault.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        found.map(|(_, place, fault)| (place, fault))
     }
 
     /// How the code is counted, if it is, and what was counted.
@@ -140,56 +164,86 @@ impl<'a> Job<'a> {
 
     fn run_blocks(&self, scratch: &mut Scratch) {
         let warps = self.warps() as usize;
+        let ranks: u32 = self.cluster.iter().product();
+        let blocks = ranks as usize;
         // An odd number of lines between the warps' files keeps their slots out of the same cache sets.
         let stride = self.code.slots | 1;
         let pred_stride = self.code.preds;
         let shared_len = self.code.shared_bytes + self.dynamic_bytes;
         let local_bytes = self.code.local_bytes as usize * self.threads().next_multiple_of(LANES) as usize;
-        scratch.registers.resize(stride * warps, LINE);
-        scratch.preds.resize(pred_stride * warps, 0);
-        scratch.shared.resize(lines(shared_len as usize), LINE);
-        scratch.local.resize(lines(local_bytes), LINE);
+        let (shared_lines, local_lines) = (lines(shared_len as usize), lines(local_bytes));
+        scratch.registers.resize(stride * warps * blocks, LINE);
+        scratch.preds.resize(pred_stride * warps * blocks, 0);
+        scratch.shared.resize(shared_lines * blocks, LINE);
+        scratch.local.resize(local_lines * blocks, LINE);
         scratch.products.resize(self.code.scratch(), LINE);
         scratch.sites.clear();
         scratch.sites.resize(self.code.accesses.len(), Site::EMPTY);
-        let view = BlockView {
+        let shared = scratch.shared.as_mut_ptr();
+        let peer =
+            |rank| Peer { shared: shared.wrapping_add(shared_lines * rank).cast(), alive: Cell::new(true) };
+        let peers: Vec<Peer> = (0..blocks).map(peer).collect();
+        let view = |rank: u32| BlockView {
             code: self.code,
             regions: self.regions,
             params: self.params,
-            shared: scratch.shared.as_mut_ptr().cast(),
+            shared: peers[rank as usize].shared,
             shared_len,
+            cluster: ClusterView { rank, peers: &peers },
             scratch: scratch.products.as_mut_ptr().cast(),
-            local: scratch.local.as_mut_ptr().cast(),
+            local: scratch.local.as_mut_ptr().wrapping_add(local_lines * rank as usize).cast(),
             checker: self.checker,
             started: self.started,
             tally: &raw mut scratch.tally,
         };
+        let views: Vec<BlockView> = (0..ranks).map(view).collect();
         let (regs, preds) = (scratch.registers.as_mut_ptr(), scratch.preds.as_mut_ptr());
-        let mut all: Vec<Warp> = (0..warps)
-            .map(|index| {
-                let regs = regs.wrapping_add(stride * index).cast();
-                let preds = preds.wrapping_add(pred_stride * index);
-                Warp::new(&view, index as u32, regs, preds, scratch.sites.as_mut_ptr())
-            })
-            .collect();
-        for warp in &mut all {
-            self.fill_constants(warp);
-        }
+        let sites = scratch.sites.as_mut_ptr();
+        let warp = |view, index: usize, file: usize| {
+            let regs = regs.wrapping_add(stride * file).cast();
+            let preds = preds.wrapping_add(pred_stride * file);
+            let mut warp = Warp::new(view, index as u32, regs, preds, sites);
+            self.fill_constants(&mut warp);
+            warp
+        };
+        let resident = |(rank, view)| Resident {
+            warps: (0..warps).map(|index| warp(view, index, rank * warps + index)).collect(),
+            turn: Turn::new(warps),
+            meeting: Meeting::default(),
+            peer: &peers[rank],
+        };
+        let mut residents: Vec<Resident> = views.iter().enumerate().map(resident).collect();
         loop {
-            let block = self.next.fetch_add(1, Relaxed);
-            if block >= self.limit.load(Relaxed) {
+            let cluster = self.next.fetch_add(1, Relaxed);
+            if cluster >= self.limit.load(Relaxed) {
                 break;
             }
             // SAFETY: the scratch memory has that many bytes.
             unsafe {
-                view.shared.write_bytes(POISON, shared_len as usize);
-                view.local.write_bytes(POISON, local_bytes);
+                scratch
+                    .shared
+                    .as_mut_ptr()
+                    .cast::<u8>()
+                    .write_bytes(POISON, shared_lines * blocks * size_of::<Line>());
+                scratch
+                    .local
+                    .as_mut_ptr()
+                    .cast::<u8>()
+                    .write_bytes(POISON, local_lines * blocks * size_of::<Line>());
             }
-            self.checked(|checker| checker.begin_block(self.block_index(block)));
-            if let Err(fault) = self.run_block(&mut all, block) {
-                self.record(block, fault);
+            for (rank, resident) in residents.iter_mut().enumerate() {
+                let place = self.place(cluster, rank);
+                self.checked(|checker| checker.begin_block(place.block));
+                self.restart(resident, &place);
+            }
+            if let Err((rank, fault)) = self.run_cluster(&mut residents) {
+                self.record(cluster, self.place(cluster, rank), fault);
             }
         }
+    }
+
+    fn place(&self, cluster: u64, rank: usize) -> Place {
+        Place::new(cluster, rank as u32, self.clusters(), self.cluster)
     }
 
     /// Does something with the checks, if there are any.
@@ -200,14 +254,14 @@ impl<'a> Job<'a> {
         }
     }
 
-    fn record(&self, block: u64, fault: Fault) {
+    fn record(&self, cluster: u64, place: Place, fault: Fault) {
         if !self.checker.is_null() {
             return self.checked(|checker| self.found(checker, &fault));
         }
-        self.limit.fetch_min(block, Relaxed);
+        self.limit.fetch_min(cluster, Relaxed);
         let mut first = self.fault.lock().unwrap_or_else(PoisonError::into_inner);
-        if first.as_ref().is_none_or(|(earlier, _)| block < *earlier) {
-            *first = Some((block, fault));
+        if first.as_ref().is_none_or(|(earlier, ..)| cluster < *earlier) {
+            *first = Some((cluster, place, fault));
         }
     }
 
@@ -220,36 +274,63 @@ impl<'a> Job<'a> {
         }
     }
 
-    fn run_block(&self, warps: &mut [Warp], block: u64) -> Result<(), Fault> {
-        let index = self.block_index(block);
-        for warp in warps.iter_mut() {
+    /// Stands all warps of a block at the first instruction.
+    fn restart(&self, resident: &mut Resident, place: &Place) {
+        for warp in &mut resident.warps {
             let threads = self.threads() - LANES * warp.index;
             warp.restart(if threads >= LANES { !0 } else { (1 << threads) - 1 });
-            self.fill_block_constants(warp, index);
+            self.fill_block_constants(warp, place);
         }
-        let mut turn = Turn::new(warps.len());
-        while turn.running != 0 {
-            let ready = turn.ready;
-            if ready == 0 {
-                let waiting = warps.iter().filter(|warp| turn.running >> warp.index & 1 != 0);
-                let places: Vec<_> = waiting.map(|warp| (warp.index, warp.pc.saturating_sub(1))).collect();
-                let (warp, pc) = places[0];
-                return Err(Fault { pc, warp, lane: None, cause: Cause::Deadlock { warps: places } });
+        resident.turn = Turn::new(resident.warps.len());
+        resident.meeting = Meeting::default();
+        resident.peer.alive.set(true);
+    }
+
+    /// Runs the blocks of a cluster in turns; the error has the rank of the block that failed.
+    fn run_cluster(&self, residents: &mut [Resident]) -> Result<(), (usize, Fault)> {
+        while residents.iter().any(|resident| resident.turn.running != 0) {
+            let stuck = residents.iter().all(|resident| resident.turn.ready == 0);
+            if stuck {
+                let waits = |resident: &Resident| resident.turn.running != 0;
+                let rank = residents.iter().position(waits).unwrap_or(0);
+                return Err((rank, residents[rank].deadlock()));
             }
-            for index in (0..warps.len()).filter(|index| ready >> index & 1 != 0) {
-                let mut again = true;
-                while again {
-                    // SAFETY: the warp was made for this code and this worker's memory.
-                    let stop = unsafe { warps[index].run(SLICE) };
-                    again = self.stopped(stop, index, warps, &mut turn)?;
-                }
+            for rank in 0..residents.len() {
+                self.run_ready(residents, rank).map_err(|fault| (rank, fault))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Runs the warps of one block that are ready, a slice each.
+    fn run_ready(&self, residents: &mut [Resident], rank: usize) -> Result<(), Fault> {
+        let ready = residents[rank].turn.ready;
+        for index in (0..residents[rank].warps.len()).filter(|index| ready >> index & 1 != 0) {
+            let mut again = true;
+            while again {
+                // SAFETY: the warp was made for this code and this worker's memory.
+                let stop = unsafe { residents[rank].warps[index].run(SLICE) };
+                again = self.stopped(stop, index, residents, rank)?;
             }
         }
         Ok(())
     }
 
     /// Deals with a warp that stopped; whether it goes on at once.
-    fn stopped(&self, stop: Stop, index: usize, warps: &mut [Warp], turn: &mut Turn) -> Result<bool, Fault> {
+    fn stopped(
+        &self,
+        stop: Stop,
+        index: usize,
+        residents: &mut [Resident],
+        rank: usize,
+    ) -> Result<bool, Fault> {
+        let Resident { warps, turn, meeting, peer } = &mut residents[rank];
+        let misuse = |pc: u32, message| Fault {
+            pc: pc - 1,
+            warp: index as u32,
+            lane: None,
+            cause: Cause::Barrier(message),
+        };
         match stop {
             Stop::Fault => {
                 let fault = warps[index].fault.take();
@@ -267,113 +348,27 @@ impl<'a> Job<'a> {
                 turn.running &= !(1 << index);
                 turn.ready &= !(1 << index);
                 turn.release_all(warps);
+                peer.alive.set(turn.running != 0);
+                complete(residents);
                 Ok(false)
             }
             Stop::Barrier => {
                 let request = warps[index].barrier;
-                if let Err(message) = turn.arrive(index, request) {
-                    let pc = warps[index].pc - 1;
-                    let cause = Cause::Barrier(message);
-                    return Err(Fault { pc, warp: index as u32, lane: None, cause });
-                }
+                turn.arrive(index, request).map_err(|message| misuse(warps[index].pc, message))?;
                 turn.release(request.id as usize, warps);
                 Ok(request.arrive_only)
             }
-        }
-    }
-
-    /// Fills the slots that are the same for all blocks.
-    fn fill_constants(&self, warp: &mut Warp) {
-        // SAFETY: there is a predicate 0, and constants have slots in the register file.
-        unsafe { *warp.preds = !0 };
-        for (slot, constant) in &self.code.constants {
-            match *constant {
-                Constant::Bits32(bits) => fill(warp, *slot, false, u64::from(bits)),
-                Constant::Bits64(bits) => fill(warp, *slot, true, bits),
-                Constant::Param { offset, bytes, signed, wide } => {
-                    fill(warp, *slot, wide, param(self.params, offset, bytes, signed));
-                }
-                Constant::Special { register: Special::Ctaid(_), .. } => {}
-                Constant::Special { register, wide } => {
-                    let first = warp.index * LANES;
-                    fill_lanes(warp, *slot, wide, |lane| {
-                        u64::from(self.special(register, first + lane, lane))
-                    });
-                }
+            Stop::ClusterArrive => {
+                meeting.arrive(index).map_err(|message| misuse(warps[index].pc, message))?;
+                complete(residents);
+                Ok(true)
             }
-        }
-    }
-
-    fn fill_block_constants(&self, warp: &mut Warp, index: [u32; 3]) {
-        for (slot, constant) in &self.code.constants {
-            if let Constant::Special { register: Special::Ctaid(axis), wide } = *constant {
-                fill(warp, *slot, wide, u64::from(index[axis as usize]));
-            }
-        }
-    }
-
-    /// A special register of one thread, where it does not depend on the block.
-    fn special(&self, register: Special, thread: u32, lane: u32) -> u32 {
-        let [x, y, _] = self.block;
-        let below = (1u32 << lane) - 1;
-        match register {
-            Special::Tid(0) => thread % x,
-            Special::Tid(1) => thread / x % y,
-            Special::Tid(_) => thread / x / y,
-            Special::Ntid(axis) => self.block[axis as usize],
-            Special::Nctaid(axis) => self.grid[axis as usize],
-            Special::LaneId => lane,
-            Special::WarpId => thread / LANES,
-            Special::WarpCount => self.warps(),
-            Special::SmCount => self.workers,
-            Special::LaneMaskEq => 1 << lane,
-            Special::LaneMaskLt => below,
-            Special::LaneMaskLe => below | 1 << lane,
-            Special::LaneMaskGt => !(below | 1 << lane),
-            Special::LaneMaskGe => !below,
-            Special::DynamicSharedBytes => self.dynamic_bytes,
-            Special::TotalSharedBytes => self.code.shared_bytes + self.dynamic_bytes,
-            _ => 0,
-        }
-    }
-}
-
-/// The parameter's value, extended to 64 bits. A sink is a parameter past the end and reads 0.
-fn param(params: &[u8], offset: u32, bytes: u32, signed: bool) -> u64 {
-    let start = offset as usize;
-    let mut value = [0u8; 8];
-    if let Some(from) = params.get(start..start.saturating_add(bytes as usize)) {
-        value[..from.len()].copy_from_slice(from);
-    }
-    let value = u64::from_le_bytes(value);
-    match (signed, bytes) {
-        (true, 1) => value as i8 as i64 as u64,
-        (true, 2) => value as i16 as i64 as u64,
-        (true, 4) => value as i32 as i64 as u64,
-        _ => value,
-    }
-}
-
-/// The same value in all lanes.
-fn fill(warp: &mut Warp, slot: u16, wide: bool, value: u64) {
-    // SAFETY: constants have slots in the register file.
-    unsafe {
-        match wide {
-            true => warp.slot::<[u64; 32]>(slot).write([value; 32]),
-            false => warp.slot::<[u32; 32]>(slot).write([value as u32; 32]),
-        }
-    }
-}
-
-/// A value for each lane.
-fn fill_lanes(warp: &mut Warp, slot: u16, wide: bool, value: impl Fn(u32) -> u64) {
-    for lane in 0..LANES {
-        let value = value(lane);
-        // SAFETY: constants have slots in the register file.
-        unsafe {
-            match wide {
-                true => *warp.slot::<u64>(slot).add(lane as usize) = value,
-                false => *warp.slot::<u32>(slot).add(lane as usize) = value as u32,
+            Stop::ClusterWait => {
+                let goes_on = meeting.wait(index).map_err(|message| misuse(warps[index].pc, message))?;
+                if !goes_on {
+                    turn.ready &= !(1 << index);
+                }
+                Ok(goes_on)
             }
         }
     }

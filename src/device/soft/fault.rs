@@ -37,6 +37,19 @@ pub enum Cause {
     Deadlock {
         warps: Vec<(u32, u32)>,
     },
+    /// A block that the cluster does not have.
+    ClusterRank {
+        rank: u32,
+        blocks: u32,
+    },
+    /// Shared memory of a block whose threads have all exited.
+    BlockExited {
+        rank: u32,
+    },
+    /// A generic address that must be one of shared memory.
+    NotShared {
+        address: u64,
+    },
     /// A lane reads a lane that does not take part.
     AbsentLane {
         source: u32,
@@ -78,6 +91,13 @@ impl fmt::Display for Cause {
             Cause::PartialBarrier => f.write_str("a barrier that only some lanes of the warp execute"),
             Cause::Barrier(message) => f.write_str(message),
             Cause::Deadlock { .. } => f.write_str("warps wait at barriers that the others never reach"),
+            Cause::ClusterRank { rank, blocks } => write!(f, "block {rank} of a cluster of {blocks}"),
+            Cause::BlockExited { rank } => {
+                write!(f, "shared memory of block {rank} of the cluster, which has exited")
+            }
+            Cause::NotShared { address } => {
+                write!(f, "{address:#x} is not a generic address of shared memory")
+            }
             Cause::AbsentLane { source } => write!(f, "reads lane {source}, which does not take part"),
             Cause::CopySize { bytes, most } => {
                 write!(f, "source size {bytes} exceeds the copy's {most} bytes")

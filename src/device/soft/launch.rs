@@ -1,5 +1,6 @@
 //! Launches: arguments to parameter bytes, and what a launch must satisfy.
 
+use super::cluster::MAX_BLOCKS;
 use super::lower::Code;
 use crate::device::{Arg, DeviceError, Launch, Place, Result};
 use crate::ptx::ast::Type;
@@ -14,6 +15,8 @@ const MAX_SHARED: u64 = 227 * 1024;
 pub struct Geometry {
     pub grid: [u32; 3],
     pub block: [u32; 3],
+    /// Blocks of a cluster; `None` leaves it to the kernel.
+    pub cluster: Option<[u32; 3]>,
     pub shared_bytes: u32,
 }
 
@@ -23,7 +26,7 @@ fn bad(code: &Code, reason: impl Into<String>) -> DeviceError {
 
 /// Checks what CUDA would check.
 pub fn check(code: &Code, geometry: &Geometry) -> Result<()> {
-    let Geometry { grid, block, shared_bytes } = geometry;
+    let Geometry { grid, block, shared_bytes, .. } = geometry;
     let threads: u64 = block.iter().map(|n| u64::from(*n)).product();
     if grid.contains(&0) || block.contains(&0) {
         return Err(bad(code, format!("grid {grid:?} or block {block:?} is empty")));
@@ -40,9 +43,30 @@ pub fn check(code: &Code, geometry: &Geometry) -> Result<()> {
     if code.max_threads.is_some_and(|most| threads > most) {
         return Err(bad(code, format!("block {block:?} exceeds .maxntid")));
     }
+    check_cluster(code, geometry)?;
     let shared = u64::from(code.shared_bytes) + u64::from(*shared_bytes);
     if shared > MAX_SHARED {
         return Err(bad(code, format!("{shared} bytes of shared memory exceed {MAX_SHARED}")));
+    }
+    Ok(())
+}
+
+/// The blocks of a cluster: what the launch says, or the kernel, or one.
+pub fn cluster(code: &Code, geometry: &Geometry) -> [u32; 3] {
+    geometry.cluster.or(code.required_cluster).unwrap_or([1; 3])
+}
+
+fn check_cluster(code: &Code, geometry: &Geometry) -> Result<()> {
+    let (grid, cluster) = (geometry.grid, cluster(code, geometry));
+    if let Some(required) = code.required_cluster.filter(|required| *required != cluster) {
+        return Err(bad(code, format!("cluster {cluster:?} is not the {required:?} of .reqnctapercluster")));
+    }
+    let blocks = cluster.iter().fold(1u32, |blocks, n| blocks.saturating_mul(*n));
+    if !(1..=MAX_BLOCKS).contains(&blocks) {
+        return Err(bad(code, format!("cluster {cluster:?} does not have 1 to {MAX_BLOCKS} blocks")));
+    }
+    if (0..3).any(|axis| !grid[axis].is_multiple_of(cluster[axis])) {
+        return Err(bad(code, format!("grid {grid:?} is not made of clusters {cluster:?}")));
     }
     Ok(())
 }

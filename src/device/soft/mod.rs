@@ -10,9 +10,11 @@
 
 mod block;
 mod check;
+mod cluster;
 pub mod count;
 mod exec;
 mod fault;
+mod fill;
 mod launch;
 mod level;
 mod lower;
@@ -162,7 +164,24 @@ impl Program {
         shared_bytes: u32,
         params: &[u8],
     ) -> Result<()> {
-        let geometry = Geometry { grid, block, shared_bytes };
+        self.launch_in_clusters(entry, grid, None, block, shared_bytes, params)
+    }
+
+    /// As [`Program::launch`], with blocks in clusters of `cluster`; `None` leaves that to the kernel's
+    /// `.reqnctapercluster`.
+    ///
+    /// # Errors
+    /// As for [`Program::launch`].
+    pub fn launch_in_clusters(
+        &self,
+        entry: &str,
+        grid: [u32; 3],
+        cluster: Option<[u32; 3]>,
+        block: [u32; 3],
+        shared_bytes: u32,
+        params: &[u8],
+    ) -> Result<()> {
+        let geometry = Geometry { grid, block, cluster, shared_bytes };
         let code = self.module.entry(entry)?;
         launch::check(code, &geometry)?;
         launch::check_params(code, params)?;
@@ -204,7 +223,8 @@ impl Shared {
     fn prepared(&self, state: &mut State, launch: &Launch) -> Result<Prepared> {
         let Kernel { module, entry, block, .. } = *launch.kernel;
         let module = self.module(state, module)?;
-        let geometry = Geometry { grid: launch.grid, block, shared_bytes: launch.shared_bytes };
+        let (grid, shared_bytes) = (launch.grid, launch.shared_bytes);
+        let geometry = Geometry { grid, block, cluster: None, shared_bytes };
         let code = module.entry(entry)?;
         launch::check(code, &geometry)?;
         let params = launch::pack(code, launch)?;
@@ -221,7 +241,13 @@ impl Shared {
     ) -> Result<()> {
         let code = module.entry(entry)?;
         let mut checker = self.options.check.map(Checker::new);
-        let mut job = Job::new(code, state.memory.regions(), params, geometry.grid, geometry.block);
+        let cluster = launch::cluster(code, geometry);
+        if checker.is_some() && cluster != [1; 3] {
+            let reason = "a checked device runs no clusters".to_string();
+            return Err(DeviceError::BadLaunch { kernel: code.name.clone(), reason });
+        }
+        let regions = state.memory.regions();
+        let mut job = Job::new(code, regions, params, geometry.grid, geometry.block, cluster);
         job.dynamic_bytes = geometry.shared_bytes;
         job.checker = checker.as_mut().map_or(std::ptr::null_mut(), std::ptr::from_mut);
         job.budget = self.options.budget;
@@ -230,8 +256,8 @@ impl Shared {
         let wide = job.blocks() > 1 && size >= WORTH_WAKING;
         self.pool.run(wide, &mut state.scratch, &|scratch| job.work(scratch));
         let source = |line| module.source.line(line);
-        if let Some((index, fault)) = job.fault() {
-            return Err(fault.report(code, job.block_index(index), geometry.block, source));
+        if let Some((place, fault)) = job.fault() {
+            return Err(fault.report(code, place.block, geometry.block, source));
         }
         if let Some((counting, totals)) = job.counted() {
             let shared_bytes = code.shared_bytes + geometry.shared_bytes;

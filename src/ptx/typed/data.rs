@@ -49,6 +49,7 @@ fn space(reader: &mut Reader) -> AddressSpace {
         ("global", AddressSpace::Global),
         ("shared", AddressSpace::Shared),
         ("shared::cta", AddressSpace::Shared),
+        ("shared::cluster", AddressSpace::Cluster),
         ("local", AddressSpace::Local),
         ("const", AddressSpace::Const),
         ("param", own),
@@ -116,7 +117,8 @@ fn resolve_space(reader: &Reader, space: AddressSpace, symbol: super::Symbol) ->
         _ => AddressSpace::Global,
     };
     let passed = space == AddressSpace::Param && reader.scope.passed.contains(&symbol);
-    if space == own || space == AddressSpace::Generic || passed {
+    let in_cluster = space == AddressSpace::Cluster && own == AddressSpace::Shared;
+    if space == own || space == AddressSpace::Generic || passed || in_cluster {
         return Ok(own);
     }
     reader.fail("the variable lies in another state space")

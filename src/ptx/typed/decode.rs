@@ -3,7 +3,7 @@
 use super::reader::{Reader, Result};
 use super::scope::Scope;
 use super::{Instruction, Op};
-use super::{compare, convert, data, float, integer, warp};
+use super::{cluster, compare, convert, data, float, integer, warp};
 use crate::ptx::ast;
 
 /// Types one instruction.
@@ -57,6 +57,9 @@ pub(super) fn decode(scope: &mut Scope, instruction: &ast::Instruction) -> Resul
         "mma" => warp::mma(reader),
         "bar" | "barrier" => warp::barrier(reader),
         "bra" => warp::branch(reader),
+        "mapa" => cluster::map_address(reader),
+        "getctarank" => cluster::rank_of_address(reader),
+        "griddepcontrol" => cluster::grid_dependency(reader),
         "brx" => warp::branch_indexed(reader),
         "ret" => warp::ret(reader),
         "exit" => warp::simple(reader, Op::Exit),

@@ -6,6 +6,7 @@
 //! `build.rs` uses the same check on every kernel.
 
 mod call;
+mod cluster;
 mod compare;
 mod convert;
 mod data;
@@ -119,6 +120,18 @@ pub enum Special {
     Ntid(u8),
     Ctaid(u8),
     Nctaid(u8),
+    /// `%clusterid`: the cluster in the grid.
+    ClusterId(u8),
+    /// `%nclusterid`
+    ClusterCount(u8),
+    /// `%cluster_ctaid`: the block in the cluster.
+    ClusterBlock(u8),
+    /// `%cluster_nctaid`
+    ClusterExtent(u8),
+    /// `%cluster_ctarank`
+    ClusterRank,
+    /// `%cluster_nctarank`
+    ClusterSize,
     LaneId,
     WarpId,
     WarpCount,

@@ -175,6 +175,8 @@ pub enum AddressSpace {
     Generic,
     Global,
     Shared,
+    /// Shared memory of the blocks of the cluster, the own one included.
+    Cluster,
     Local,
     Const,
     Param,
@@ -378,6 +380,20 @@ pub enum Op {
     BarrierArrive,
     /// Sources: barrier, predicate, and the number of threads if given (last).
     BarrierReduce(BarrierReduce),
+    /// `mapa`. Sources: an address in shared memory, the rank of a block.
+    MapAddress {
+        /// The address is generic.
+        generic: bool,
+    },
+    /// `getctarank`. Source: the address.
+    AddressRank {
+        generic: bool,
+    },
+    ClusterBarrier {
+        wait: bool,
+        /// The arrival orders no memory.
+        relaxed: bool,
+    },
     Branch {
         target: Label,
     },

@@ -367,10 +367,16 @@ fn special(name: &str, component: Option<&str>) -> Option<Special> {
             "%ntid" => Special::Ntid(axis),
             "%ctaid" => Special::Ctaid(axis),
             "%nctaid" => Special::Nctaid(axis),
+            "%clusterid" => Special::ClusterId(axis),
+            "%nclusterid" => Special::ClusterCount(axis),
+            "%cluster_ctaid" => Special::ClusterBlock(axis),
+            "%cluster_nctaid" => Special::ClusterExtent(axis),
             _ => return None,
         });
     }
     Some(match name {
+        "%cluster_ctarank" => Special::ClusterRank,
+        "%cluster_nctarank" => Special::ClusterSize,
         "%laneid" => Special::LaneId,
         "%warpid" => Special::WarpId,
         "%nwarpid" => Special::WarpCount,

@@ -138,6 +138,9 @@ pub(super) fn mma(mut reader: Reader) -> Result<Instruction> {
 }
 
 pub(super) fn barrier(mut reader: Reader) -> Result<Instruction> {
+    if reader.flag("cluster") {
+        return super::cluster::barrier(reader);
+    }
     if reader.flag("warp") {
         reader.require(&[("sync", ())])?;
         reader.count(1)?;

@@ -62,7 +62,8 @@ impl Checker {
 
 fn kind(cause: &Cause) -> Kind {
     match cause {
-        Cause::OutOfBounds { .. } => Kind::OutOfBounds,
+        Cause::OutOfBounds { .. } | Cause::NotShared { .. } => Kind::OutOfBounds,
+        Cause::ClusterRank { .. } | Cause::BlockExited { .. } => Kind::SharedBounds,
         Cause::Misaligned { .. } => Kind::Misaligned,
         Cause::ReadOnly { .. } => Kind::ReadOnly,
         Cause::Trap => Kind::Trap,
@@ -82,6 +83,7 @@ fn address(cause: &Cause) -> Option<u64> {
     match cause {
         Cause::OutOfBounds { address, .. }
         | Cause::Misaligned { address, .. }
+        | Cause::NotShared { address }
         | Cause::ReadOnly { address } => Some(*address),
         _ => None,
     }

@@ -52,7 +52,8 @@ pub unsafe fn addresses(warp: &Warp, reference: &Reference) -> [u64; 32] {
 /// The memory that `address` of `space` lies in, and how far from its start; `None` if it is in none.
 pub fn place(regions: &[Region], space: AddressSpace, address: u64) -> Option<(Home, u64)> {
     match space {
-        AddressSpace::Shared => Some((Home::Shared, address)),
+        // Clusters are not checked: the address is the block's own.
+        AddressSpace::Shared | AddressSpace::Cluster => Some((Home::Shared, address)),
         AddressSpace::Local => Some((Home::Local, address)),
         AddressSpace::Param => Some((Home::Param, address)),
         AddressSpace::Global | AddressSpace::Const => global(regions, address),

@@ -139,7 +139,9 @@ fn class(op: &Op) -> Class {
         | Op::FunnelShift { .. }
         | Op::Lop3 { .. }
         | Op::Permute(_)
-        | Op::ConvertAddress { .. } => Class::Integer,
+        | Op::ConvertAddress { .. }
+        | Op::MapAddress { .. }
+        | Op::AddressRank { .. } => Class::Integer,
         Op::FloatUnary(op, ty, _) => unary(*op, *ty),
         Op::FloatBinary(op, ty, _) => binary(*op, *ty),
         Op::Fma(ty, _) => arithmetic(*ty, Class::Fma),
@@ -162,7 +164,11 @@ fn class(op: &Op) -> Class {
         Op::MoveMatrix | Op::Shuffle(_) | Op::Vote(_) | Op::Match { .. } | Op::Reduce(..) | Op::Elect => {
             Class::Warp
         }
-        Op::WarpBarrier | Op::Barrier | Op::BarrierArrive | Op::BarrierReduce(_) => Class::Barrier,
+        Op::WarpBarrier
+        | Op::Barrier
+        | Op::BarrierArrive
+        | Op::BarrierReduce(_)
+        | Op::ClusterBarrier { .. } => Class::Barrier,
         Op::Nop | Op::Branch { .. } | Op::BranchIndexed { .. } | Op::Exit | Op::Trap | Op::Sleep => {
             Class::Control
         }
@@ -173,7 +179,7 @@ fn class(op: &Op) -> Class {
 fn space(space: AddressSpace) -> Class {
     match space {
         AddressSpace::Generic | AddressSpace::Global => Class::Global,
-        AddressSpace::Shared => Class::Shared,
+        AddressSpace::Shared | AddressSpace::Cluster => Class::Shared,
         AddressSpace::Local => Class::Local,
         AddressSpace::Const | AddressSpace::Param => Class::Move,
     }

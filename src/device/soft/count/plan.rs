@@ -239,7 +239,8 @@ impl Plan {
                     }
                 })
             }
-            AddressSpace::Local | AddressSpace::Const | AddressSpace::Param => None,
+            // Which banks of which block is known when it runs.
+            AddressSpace::Cluster | AddressSpace::Local | AddressSpace::Const | AddressSpace::Param => None,
         }
     }
 

@@ -82,6 +82,10 @@ pub fn resolve(
         // SAFETY: the offset is inside the memory that begins at `base`.
         if inside { Ok((unsafe { base.add(offset as usize) }, None)) } else { Err(outside()) }
     };
+    let in_cluster = |address: u64| {
+        let (shared, offset) = block.cluster.find(address)?;
+        within(shared, u64::from(block.shared_len), offset)
+    };
     let local = |offset: u64| {
         let length = u64::from(block.code.local_bytes);
         let thread = warp.index as usize * 32 + lane;
@@ -99,11 +103,12 @@ pub fn resolve(
     };
     match space {
         AddressSpace::Shared => within(block.shared, u64::from(block.shared_len), address),
+        AddressSpace::Cluster => in_cluster(address),
         AddressSpace::Local => local(address),
         AddressSpace::Param => params(address),
         AddressSpace::Global | AddressSpace::Const => global(),
         AddressSpace::Generic => match address & !WINDOW_OFFSET {
-            SHARED_WINDOW => within(block.shared, u64::from(block.shared_len), address & WINDOW_OFFSET),
+            SHARED_WINDOW => in_cluster(address & WINDOW_OFFSET),
             LOCAL_WINDOW => local(address & WINDOW_OFFSET),
             PARAM_WINDOW => params(address & WINDOW_OFFSET),
             _ => global(),

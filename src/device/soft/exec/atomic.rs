@@ -102,7 +102,7 @@ fn add_float(access: &Access, old: u64, b: u64) -> u64 {
     }
     let (x, y) = (f32::from_bits(old as u32), f32::from_bits(b as u32));
     let sum = match access.space {
-        AddressSpace::Shared => x + y,
+        AddressSpace::Shared | AddressSpace::Cluster => x + y,
         _ => flush(flush(x) + flush(y)),
     };
     u64::from(sum.to_bits())

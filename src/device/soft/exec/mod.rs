@@ -8,6 +8,7 @@ pub(super) mod access;
 pub(super) mod address;
 pub(super) mod atomic;
 pub(super) mod barrier;
+pub(super) mod cluster;
 pub(super) mod compare;
 pub(super) mod control;
 pub(super) mod convert;

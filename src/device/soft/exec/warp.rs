@@ -5,6 +5,7 @@
 //! gives others a turn, so that lanes may wait for each other.
 
 use super::super::check::Checker;
+use super::super::cluster::ClusterView;
 use super::super::count::Tally;
 use super::super::fault::{Cause, Fault};
 use super::super::lower::Code;
@@ -23,6 +24,10 @@ pub enum Stop {
     Yield,
     /// At a barrier, which [`Warp::barrier`] describes.
     Barrier,
+    /// At `barrier.cluster.arrive`.
+    ClusterArrive,
+    /// At `barrier.cluster.wait`.
+    ClusterWait,
     /// Went wrong; [`Warp::fault`] says how.
     Fault,
 }
@@ -82,6 +87,7 @@ pub struct BlockView<'a> {
     pub params: &'a [u8],
     pub shared: *mut u8,
     pub shared_len: u32,
+    pub cluster: ClusterView<'a>,
     /// Slots for the products of [`super::product`].
     pub scratch: *mut u32,
     /// Local memory of the block, thread after thread.

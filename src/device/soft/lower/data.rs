@@ -90,7 +90,8 @@ impl Emitter<'_> {
 
     /// The address operand: 32 bits wide for shared memory unless it is a wide register.
     pub(super) fn address(&mut self, operand: Operand, space: AddressSpace) -> Result<Place> {
-        let natural = if space == AddressSpace::Shared { Type::B32 } else { Type::B64 };
+        let natural =
+            if matches!(space, AddressSpace::Shared | AddressSpace::Cluster) { Type::B32 } else { Type::B64 };
         Ok(Place { slot: self.slot(operand, natural)?, wide: self.is_wide(operand, natural) })
     }
 
@@ -252,7 +253,7 @@ impl Emitter<'_> {
         to_space: bool,
     ) -> Result<()> {
         let window = match space {
-            AddressSpace::Shared => SHARED_WINDOW,
+            AddressSpace::Shared | AddressSpace::Cluster => SHARED_WINDOW,
             AddressSpace::Local => LOCAL_WINDOW,
             AddressSpace::Param => PARAM_WINDOW,
             _ => 0,

@@ -169,6 +169,9 @@ impl<'a> Emitter<'a> {
             | Op::CopyAsync { .. }
             | Op::LoadMatrix { .. }
             | Op::MoveMatrix => self.data(instruction),
+            Op::MapAddress { .. } | Op::AddressRank { .. } | Op::ClusterBarrier { .. } => {
+                self.cluster(instruction)
+            }
             Op::Mma(_)
             | Op::Shuffle(_)
             | Op::Vote(_)
@@ -222,6 +225,7 @@ impl<'a> Emitter<'a> {
             params: self.entry.params.clone(),
             param_bytes: self.entry.param_bytes,
             required_block: self.entry.required_block,
+            required_cluster: self.entry.required_cluster,
             max_threads: self.entry.max_threads,
             counting: None,
         })

@@ -3,6 +3,7 @@
 
 mod allocate;
 mod arithmetic;
+mod cluster;
 mod constants;
 mod count;
 mod data;
@@ -50,6 +51,7 @@ pub struct Code {
     pub params: Vec<Param>,
     pub param_bytes: u32,
     pub required_block: Option<[u32; 3]>,
+    pub required_cluster: Option<[u32; 3]>,
     pub max_threads: Option<u64>,
     /// How it is counted, if it is.
     pub counting: Option<Counting>,
