@@ -1,60 +1,32 @@
 //! `mma.sync` with f32 accumulators.
 //!
 //! The order of summation is defined here: with s_e the sum over even k and s_o the sum over odd k, each a
-//! chain of fused multiply-adds from 0 in ascending k, D = C + (s_e + s_o). It is the order of Intel's AMX
-//! and gives the same bits at every level; a GPU has an order of its own that nobody documents.
+//! chain of fused multiply-adds from 0 in ascending k, D = C + (s_e + s_o), every step rounded to nearest even.
+//! Subnormals count, of factors, sums and results; what is too large is infinite; a NaN is 0x7FFFFFFF. It is the
+//! order of Intel's AMX, except for subnormals ([`super::amx`] is used where there cannot be any), and gives the
+//! same bits at every level; a GPU has an order of its own that nobody documents.
 
-use super::half::{bf16_to_f32, f16_to_f32};
-use super::math::fused_without_fma;
-use super::{Body, Handler, Inst, Warp, handler};
-use crate::device::soft::level::{Level, PORTABLE};
-use crate::ptx::typed::{Mma, Scalar};
-use std::marker::PhantomData;
+use super::fragment::{Element, Factor, NUMBERS};
+use super::tile::{gather, scatter};
+use super::{Body, Handler, Inst, Warp, handler, mma_run};
+use crate::device::soft::level::Level;
 
-/// How a 32-bit register of A or B holds elements.
-trait Operand: 'static {
-    /// Elements in a register, along k.
-    const PACK: usize;
-    fn element(word: u32, index: usize) -> f32;
+/// A matrix of f32, or a tile.
+#[repr(C, align(64))]
+struct Matrix([f32; NUMBERS]);
+
+/// The elements of an instruction's factors, in [`Inst::d`]; the number along k is in [`Inst::a`].
+const ELEMENTS: [Element; 3] = [Element::Bf16, Element::F16, Element::Tf32];
+
+/// The operands by which an instruction knows its factors.
+pub fn operands(factor: Factor) -> (u16, u16) {
+    let element = ELEMENTS.iter().position(|element| *element == factor.element);
+    (element.unwrap_or(0) as u16, factor.k as u16)
 }
 
-struct Bf16;
-struct F16;
-struct Tf32;
+struct Product;
 
-impl Operand for Bf16 {
-    const PACK: usize = 2;
-    #[inline(always)]
-    fn element(word: u32, index: usize) -> f32 {
-        bf16_to_f32(word >> (16 * index))
-    }
-}
-
-impl Operand for F16 {
-    const PACK: usize = 2;
-    #[inline(always)]
-    fn element(word: u32, index: usize) -> f32 {
-        f16_to_f32((word >> (16 * index)) & 0xFFFF)
-    }
-}
-
-impl Operand for Tf32 {
-    const PACK: usize = 1;
-    #[inline(always)]
-    fn element(word: u32, _index: usize) -> f32 {
-        f32::from_bits(word & 0xFFFF_E000)
-    }
-}
-
-#[inline(always)]
-fn fma<const L: u8>(a: f32, b: f32, c: f32) -> f32 {
-    let native = L != PORTABLE || cfg!(target_feature = "fma") || cfg!(target_arch = "aarch64");
-    if native { a.mul_add(b, c) } else { fused_without_fma(a, b, c) }
-}
-
-struct Product<E, const K: usize>(PhantomData<E>);
-
-impl<E: Operand, const K: usize> Body for Product<E, K> {
+impl Body for Product {
     /// `imm` is the first of the slots of D, A, B and C in the code's list.
     #[inline(always)]
     unsafe fn run<const L: u8>(ip: *const Inst, warp: &mut Warp) -> *const Inst {
@@ -67,63 +39,23 @@ impl<E: Operand, const K: usize> Body for Product<E, K> {
             if warp.mask(i) == 0 {
                 return ip.add(1);
             }
-            let list = warp.block.code.lists.as_ptr().add(i.imm as usize);
-            let lanes = |index: usize| warp.slot::<u32>(*list.add(index)).cast::<[u32; 32]>().read();
-            // Along k, a group of four lanes holds 4 PACK elements in one register.
-            let steps = K / (4 * E::PACK);
-            let mut a = [[0f32; K]; 16];
-            for register in 0..2 * steps {
-                let words = lanes(4 + register);
-                for (lane, word) in words.iter().enumerate() {
-                    let row = (lane >> 2) + 8 * (register & 1);
-                    let k = E::PACK * (lane & 3) + 4 * E::PACK * (register >> 1);
-                    for part in 0..E::PACK {
-                        a[row][k + part] = E::element(*word, part);
-                    }
-                }
-            }
-            let mut b = [[0f32; 8]; K];
-            for register in 0..steps {
-                let words = lanes(4 + 2 * steps + register);
-                for (lane, word) in words.iter().enumerate() {
-                    let k = E::PACK * (lane & 3) + 4 * E::PACK * register;
-                    for part in 0..E::PACK {
-                        b[k + part][lane >> 2] = E::element(*word, part);
-                    }
-                }
-            }
-            let c: [[u32; 32]; 4] = std::array::from_fn(|register| lanes(4 + 3 * steps + register));
-            let mut d = [[0u32; 32]; 4];
-            for (row, a) in a.iter().enumerate() {
-                let (mut even, mut odd) = ([0f32; 8], [0f32; 8]);
-                for k in 0..K / 2 {
-                    for n in 0..8 {
-                        even[n] = fma::<L>(a[2 * k], b[2 * k][n], even[n]);
-                        odd[n] = fma::<L>(a[2 * k + 1], b[2 * k + 1][n], odd[n]);
-                    }
-                }
-                for n in 0..8 {
-                    let (register, lane) = (2 * (row >> 3) + (n & 1), 4 * (row & 7) + (n >> 1));
-                    let sum = f32::from_bits(c[register][lane]) + (even[n] + odd[n]);
-                    d[register][lane] = sum.to_bits();
-                }
-            }
-            for (register, words) in d.iter().enumerate() {
-                warp.slot::<u32>(*list.add(register)).cast::<[u32; 32]>().write(*words);
-            }
+            let factor = Factor { element: ELEMENTS[i.d as usize], k: i.a as usize };
+            let (d, rest) = warp.block.code.lists[i.imm as usize..].split_at(4);
+            let (a, rest) = rest.split_at(2 * factor.registers());
+            let (b, c) = rest.split_at(factor.registers());
+            let (mut left, mut right) = (Matrix([0.0; NUMBERS]), Matrix([0.0; NUMBERS]));
+            let mut sums = Matrix([0.0; NUMBERS]);
+            factor.left::<L>(warp, a, left.0.as_mut_ptr());
+            factor.right::<L>(warp, b, None, right.0.as_mut_ptr());
+            gather(warp, &[c[0], c[1], c[2], c[3]], None, sums.0.as_mut_ptr());
+            mma_run::one::<L>(&factor.order(), left.0.as_ptr(), right.0.as_ptr(), sums.0.as_mut_ptr());
+            scatter(warp, sums.0.as_ptr(), &[d[0], d[1], d[2], d[3]], None);
             ip.add(1)
         }
     }
 }
 
-pub fn mma(shape: Mma, level: Level) -> Option<Handler> {
-    Some(match (shape.operand, shape.k) {
-        (Scalar::Bf16, 16) => handler::<Product<Bf16, 16>>(level),
-        (Scalar::Bf16, 8) => handler::<Product<Bf16, 8>>(level),
-        (Scalar::F16, 16) => handler::<Product<F16, 16>>(level),
-        (Scalar::F16, 8) => handler::<Product<F16, 8>>(level),
-        (Scalar::Tf32, 8) => handler::<Product<Tf32, 8>>(level),
-        (Scalar::Tf32, 4) => handler::<Product<Tf32, 4>>(level),
-        _ => return None,
-    })
+/// The handler of a single instruction.
+pub fn mma(level: Level) -> Handler {
+    handler::<Product>(level)
 }

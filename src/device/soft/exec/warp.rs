@@ -125,6 +125,8 @@ pub struct Warp<'a> {
     pub barrier: BarrierRequest,
     pub votes: BarrierVotes,
     pub fault: Option<Fault>,
+    /// The [tiles](super::tile) that hold what registers do not.
+    pub tiled: u64,
     clock: u64,
     impatience: u32,
     hold: u32,
@@ -158,6 +160,7 @@ impl<'a> Warp<'a> {
             barrier: BarrierRequest::default(),
             votes: BarrierVotes::default(),
             fault: None,
+            tiled: 0,
             clock: 0,
             impatience: 0,
             hold: 0,
@@ -171,6 +174,7 @@ impl<'a> Warp<'a> {
         self.pc = 0;
         self.stop = Stop::Yield;
         self.groups.clear();
+        self.tiled = 0;
         self.hold = 0;
         self.impatience = 0;
         self.stuck = 0;

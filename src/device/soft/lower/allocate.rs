@@ -4,7 +4,7 @@
 //! single one, so the write of one lane would hit another lane's register where the two have diverged.
 
 use super::liveness::{Interval, intervals};
-use crate::ptx::typed::Entry;
+use crate::ptx::typed::{Entry, Reg};
 
 /// Where each register lies.
 pub struct Allocation {
@@ -37,8 +37,12 @@ impl Places {
 }
 
 /// Gives every register that is used a slot (two for 64 bits) or a predicate; `None` if there are too many.
-pub fn allocate(entry: &Entry, first_pred: u16) -> Option<Allocation> {
-    let intervals = intervals(entry);
+/// Those of `alone` share theirs with no other register.
+pub fn allocate(entry: &Entry, first_pred: u16, alone: &[Reg]) -> Option<Allocation> {
+    let mut intervals = intervals(entry);
+    for reg in alone {
+        intervals[reg.0 as usize] = Some(Interval { first: 0, last: u32::MAX });
+    }
     let mut order: Vec<(Interval, usize)> =
         intervals.iter().enumerate().filter_map(|(reg, interval)| Some(((*interval)?, reg))).collect();
     order.sort_by_key(|(interval, reg)| (interval.first, interval.last, *reg));

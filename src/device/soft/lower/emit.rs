@@ -2,11 +2,13 @@
 
 use super::allocate::{Allocation, allocate};
 use super::constants::{Constant, Constants, Layout};
+use super::tiles::{self, Tiling};
 use super::{Code, LowerError};
 use crate::device::soft::Options;
 use crate::device::soft::check::watched::Watched;
 use crate::device::soft::count::plan::Plan;
 use crate::device::soft::exec::access::Access;
+use crate::device::soft::exec::mma_run::MmaRun;
 use crate::device::soft::exec::product::Product;
 use crate::device::soft::exec::scalar::{self, Scalar};
 use crate::device::soft::exec::{Handler, Inst, NEGATED, SINK_PREDICATE, TRUE, control, moves};
@@ -41,6 +43,9 @@ pub(super) struct Emitter<'a> {
     lists: Vec<u16>,
     scalars: Vec<Scalar>,
     products: Vec<Product>,
+    pub tiling: Tiling,
+    mma_runs: Vec<MmaRun>,
+    tile_sets: Vec<u64>,
     /// Empty unless the code is checked.
     pub watched: Vec<Watched>,
     branches: Vec<Label>,
@@ -50,14 +55,17 @@ pub(super) struct Emitter<'a> {
 }
 
 pub(super) fn lower(entry: &Entry, module: &Module, addresses: &[u64], options: &Options) -> Result<Code> {
-    let Some(allocation) = allocate(entry, SINK_PREDICATE + 1).filter(|a| a.preds < NEGATED as usize) else {
+    let (checked, targeted) = (options.check.is_some(), targeted(entry));
+    let tiling = if checked { Tiling::none(entry) } else { tiles::find(entry, &targeted) };
+    let allocation = allocate(entry, SINK_PREDICATE + 1, &tiling.registers());
+    let Some(allocation) = allocation.filter(|a| a.preds < NEGATED as usize) else {
         return Err(LowerError { line: entry.line, message: "too many registers".to_string() });
     };
     let constants = Constants::new(allocation.slots);
     let mut emitter = Emitter {
         entry,
         level: options.level,
-        checked: options.check.is_some(),
+        checked,
         layout: Layout::new(entry, module, addresses),
         allocation,
         constants,
@@ -67,12 +75,14 @@ pub(super) fn lower(entry: &Entry, module: &Module, addresses: &[u64], options: 
         lists: Vec::new(),
         scalars: Vec::new(),
         products: Vec::new(),
+        tiling,
+        mma_runs: Vec::new(),
+        tile_sets: Vec::new(),
         watched: Vec::new(),
         branches: Vec::new(),
         guard: TRUE,
         line: entry.line,
     };
-    let targeted = targeted(entry);
     let plan = options.count.then(|| Plan::of(entry, &targeted));
     let starts = emitter.body(&targeted, plan.as_ref())?;
     let mut code = emitter.finish(&starts)?;
@@ -107,7 +117,7 @@ impl<'a> Emitter<'a> {
             }
             if at >= covered {
                 let place = self.insts.len();
-                let run = if self.checked { 0 } else { self.product(at, targeted)? };
+                let run = if self.checked { 0 } else { self.fused(at, targeted)? };
                 first = at;
                 covered = at + run.max(1);
                 if let Some(plan) = plan {
@@ -133,6 +143,16 @@ impl<'a> Emitter<'a> {
         }
         self.emit(control::exit, Operands::default());
         Ok(starts)
+    }
+
+    /// Puts those instructions in front of typed instruction `at` that work on several at once; how many the
+    /// last one covers.
+    fn fused(&mut self, at: usize, targeted: &[bool]) -> Result<usize> {
+        self.leave_tiles(at);
+        match self.mma_run(at)? {
+            0 => self.product(at, targeted),
+            covered => Ok(covered),
+        }
     }
 
     fn instruction(&mut self, instruction: &Instruction) -> Result<()> {
@@ -206,7 +226,8 @@ impl<'a> Emitter<'a> {
             }
         }
         let (shared_bytes, local_bytes) = self.layout.sizes()?;
-        let (slots, constants) = self.constants.finish();
+        let (slots, constants) = std::mem::replace(&mut self.constants, Constants::new(0)).finish();
+        let (tiles, slots) = self.place_tiles(slots)?;
         Ok(Code {
             name: self.entry.name.clone(),
             insts: self.insts,
@@ -215,6 +236,9 @@ impl<'a> Emitter<'a> {
             lists: self.lists,
             scalars: self.scalars,
             products: self.products,
+            mma_runs: self.mma_runs,
+            tiles,
+            tile_sets: self.tile_sets,
             watched: self.watched,
             branches,
             slots,
@@ -314,6 +338,18 @@ impl<'a> Emitter<'a> {
         self.products.len() as i32 - 1
     }
 
+    /// The index of a new run.
+    pub fn add_mma_run(&mut self, run: MmaRun) -> i32 {
+        self.mma_runs.push(run);
+        self.mma_runs.len() as i32 - 1
+    }
+
+    /// The index of a new set of tiles.
+    pub fn tile_set(&mut self, set: u64) -> i32 {
+        self.tile_sets.push(set);
+        self.tile_sets.len() as i32 - 1
+    }
+
     /// The place of a new list of slots.
     pub fn list(&mut self, slots: &[u16]) -> i32 {
         let start = self.lists.len() as i32;
@@ -333,6 +369,11 @@ impl<'a> Emitter<'a> {
             Some((reg, negated)) => self.pred_of(reg) | if negated { NEGATED } else { 0 },
             None => TRUE,
         }
+    }
+
+    /// The slot of a register.
+    pub fn place_of(&self, reg: Reg) -> u16 {
+        self.allocation.place[reg.0 as usize]
     }
 
     pub fn pred_of(&self, reg: Reg) -> u16 {

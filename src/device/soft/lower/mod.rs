@@ -10,6 +10,7 @@ mod data;
 mod emit;
 mod liveness;
 mod products;
+mod tiles;
 mod warps;
 mod watch;
 
@@ -20,8 +21,10 @@ use super::check::watched::Watched;
 use super::count::Counting;
 use super::exec::Inst;
 use super::exec::access::Access;
+use super::exec::mma_run::MmaRun;
 use super::exec::product::Product;
 use super::exec::scalar::Scalar;
+use super::exec::tile::Tile;
 use crate::ptx::typed::{Entry, Module, Param};
 
 /// One entry, ready to run.
@@ -35,6 +38,10 @@ pub struct Code {
     pub lists: Vec<u16>,
     pub scalars: Vec<Scalar>,
     pub products: Vec<Product>,
+    pub mma_runs: Vec<MmaRun>,
+    /// Sums that runs of `mma` keep as tiles, and sets of them.
+    pub tiles: Vec<Tile>,
+    pub tile_sets: Vec<u64>,
     /// What the watches know; empty unless the code is checked.
     pub watched: Vec<Watched>,
     /// Targets of indexed branches.
@@ -65,7 +72,8 @@ unsafe impl Send for Code {}
 impl Code {
     /// Scratch slots that the products need.
     pub fn scratch(&self) -> usize {
-        self.products.iter().map(|product| product.scratch).max().unwrap_or(0)
+        let products = self.products.iter().map(|product| product.scratch);
+        products.chain(self.mma_runs.iter().map(MmaRun::scratch)).max().unwrap_or(0)
     }
 
     /// The source line of an instruction.

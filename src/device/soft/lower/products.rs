@@ -197,7 +197,8 @@ impl Emitter<'_> {
     /// Branches may not lead into the run, behind its start.
     pub(super) fn product(&mut self, at: usize, targeted: &[bool]) -> Result<usize> {
         let code = &self.entry.code;
-        let straight = (at + 1..code.len()).find(|index| targeted[*index]).unwrap_or(code.len());
+        let starts = |index: &usize| targeted[*index] || self.tiling.stale[*index] != 0;
+        let straight = (at + 1..code.len()).find(starts).unwrap_or(code.len());
         let Some(run) = Run::find(&code[at..straight]) else { return Ok(0) };
         let words = run.bases.iter().map(|(address, _)| address).chain(&run.loaded);
         if words.into_iter().any(|reg| self.bytes_of(*reg) != 4) {

@@ -1,6 +1,7 @@
 //! Handlers for warp operations, matrix products and barriers.
 
 use super::emit::{Emitter, Operands, Result};
+use crate::device::soft::exec::fragment::Factor;
 use crate::device::soft::exec::{barrier, mma, shuffle, vote};
 use crate::ptx::ast::Type;
 use crate::ptx::typed::{BarrierReduce, Instruction, Mma, Op, VoteMode};
@@ -67,7 +68,9 @@ impl Emitter<'_> {
     }
 
     fn mma(&mut self, instruction: &Instruction, shape: Mma) -> Result<()> {
-        let run = self.known(mma::mma(shape, self.level))?;
+        let Some(factor) = Factor::new(shape) else {
+            return self.fail("the software device does not know this instruction for these types");
+        };
         let mut slots = Vec::new();
         for index in 0..instruction.dst.len() {
             slots.push(self.destination(instruction, index)?);
@@ -75,8 +78,9 @@ impl Emitter<'_> {
         for index in 0..instruction.src.len() {
             slots.push(self.source(instruction, index, Type::B32)?);
         }
+        let (d, a) = mma::operands(factor);
         let imm = self.list(&slots);
-        self.emit(run, Operands { imm, ..Operands::default() });
+        self.emit(mma::mma(self.level), Operands { d, a, imm, ..Operands::default() });
         Ok(())
     }
 
