@@ -2,7 +2,10 @@
 
 use super::super::fault::Cause;
 use super::access::{read_place, resolve};
-use super::{Inst, Warp};
+use super::extent::{Global, Shared, checked_at};
+use super::warp::LANES;
+use super::{Body, Handler, Inst, Warp, handler};
+use crate::device::soft::level::Level;
 use crate::ptx::typed::AddressSpace;
 
 /// How [`Inst::c`] shortens a copy, in [`Inst::d`].
@@ -12,8 +15,80 @@ pub const SOURCE_BYTES: u16 = 1;
 /// `c` is a predicate: where it is true nothing is read.
 pub const IGNORE: u16 = 2;
 
-/// The access is the shared side; its list holds the global address, `imm` the offset of that.
-pub unsafe fn copy_async(ip: *const Inst, warp: &mut Warp) -> *const Inst {
+struct CopyAsync<const WORDS: usize>;
+
+impl<const WORDS: usize> Body for CopyAsync<WORDS> {
+    /// `a` is the shared address, `b` the global one and `imm` its offset; that of `a` is the access's.
+    #[inline(always)]
+    unsafe fn run<const L: u8>(ip: *const Inst, warp: &mut Warp) -> *const Inst {
+        // SAFETY: operands of a decoded instruction lie in the warp's files; addresses are checked.
+        unsafe {
+            let i = &*ip;
+            let mask = warp.mask(i);
+            if mask == 0 {
+                return ip.add(1);
+            }
+            let bytes = 4 * WORDS;
+            let Some(reading) = reading(warp, i, mask, bytes as u32) else { return copy_any(ip, warp) };
+            let offset = warp.block.code.accesses.get_unchecked(i.site as usize).offset as i32;
+            let to = checked_at::<Shared, L>(warp, i, (i.a, offset), bytes, mask);
+            let from = checked_at::<Global, L>(warp, i, (i.b, i.imm), bytes, reading);
+            let (Some(to), Some(from)) = (to, from) else { return copy_any(ip, warp) };
+            let copy = |lane: usize| {
+                let words = from.at(lane).cast::<[u32; WORDS]>().read_unaligned();
+                to.at(lane).cast::<[u32; WORDS]>().write_unaligned(words);
+            };
+            if reading == !0 {
+                (0..LANES).for_each(copy);
+                return ip.add(1);
+            }
+            for lane in (0..LANES).filter(|lane| mask >> lane & 1 != 0) {
+                match reading >> lane & 1 {
+                    0 => to.at(lane).cast::<[u32; WORDS]>().write_unaligned([0; WORDS]),
+                    _ => copy(lane),
+                }
+            }
+            ip.add(1)
+        }
+    }
+}
+
+/// Lanes of `mask` that read all bytes; the others read nothing. `None` if some read a part.
+///
+/// # Safety
+/// As for [`Body::run`].
+#[inline(always)]
+unsafe fn reading(warp: &Warp, i: &Inst, mask: u32, bytes: u32) -> Option<u32> {
+    // SAFETY: operands of a decoded instruction lie in the warp's files.
+    unsafe {
+        match i.d {
+            WHOLE => Some(mask),
+            IGNORE => Some(mask & !warp.pred(i.c)),
+            _ => {
+                let sizes = warp.slot::<u32>(i.c).cast::<[u32; LANES]>().read();
+                let lanes = |wanted: u32| {
+                    let bit = |lane: usize| u32::from(sizes[lane] == wanted) << lane;
+                    (0..LANES).fold(0, |lanes, lane| lanes | bit(lane))
+                };
+                let (all, none) = (lanes(bytes), lanes(0));
+                (mask & !(all | none) == 0).then_some(mask & all)
+            }
+        }
+    }
+}
+
+/// The handler of a copy; `wide` if the shared address is a 64-bit register, and the global one always is.
+pub fn copy_async(bytes: u32, wide: bool, level: Level) -> Handler {
+    match (wide, bytes) {
+        (false, 4) => handler::<CopyAsync<1>>(level),
+        (false, 8) => handler::<CopyAsync<2>>(level),
+        (false, 16) => handler::<CopyAsync<4>>(level),
+        _ => copy_any,
+    }
+}
+
+/// As [`CopyAsync`], lane after lane. The access's list holds the global address.
+unsafe fn copy_any(ip: *const Inst, warp: &mut Warp) -> *const Inst {
     // SAFETY: operands of a decoded instruction lie in the warp's files; `resolve` checks the memory.
     unsafe {
         let i = &*ip;

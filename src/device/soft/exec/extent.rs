@@ -127,11 +127,27 @@ pub(super) unsafe fn checked<S: Space, const L: u8>(
     bytes: usize,
     mask: u32,
 ) -> Option<Lanes<S::Address>> {
+    // SAFETY: the caller's contract.
+    unsafe { checked_at::<S, L>(warp, i, (i.a, i.imm), bytes, mask) }
+}
+
+/// As [`checked`], for an address in another slot and with another offset.
+///
+/// # Safety
+/// As for [`super::Body::run`].
+#[inline(always)]
+pub(super) unsafe fn checked_at<S: Space, const L: u8>(
+    warp: &Warp,
+    i: &Inst,
+    (slot, offset): (u16, i32),
+    bytes: usize,
+    mask: u32,
+) -> Option<Lanes<S::Address>> {
     // SAFETY: operands of a decoded instruction lie in the warp's files.
     unsafe {
         let extent = S::extent(warp, i);
-        let addresses = warp.slot::<S::Address>(i.a).cast_const();
-        let shift = S::shift(i.imm, extent.lo);
+        let addresses = warp.slot::<S::Address>(slot).cast_const();
+        let shift = S::shift(offset, extent.lo);
         let limit = extent.len.checked_sub(bytes as u64)?;
         let inside = S::Address::inside::<L>(addresses, shift, limit, bytes as u64, mask);
         inside.then_some(Lanes { addresses, shift, host: extent.host })

@@ -1,31 +1,107 @@
 //! `ldmatrix` and `movmatrix`: 8×8 matrices of 16-bit elements, two elements in each lane.
+//!
+//! Lane `4 row + pair` of a register has two elements of a row, so that a register's lanes in their order are the
+//! matrix, row after row.
 
 use super::access::{read_place, resolve};
-use super::{Inst, Warp};
+use super::extent::{Shared, checked};
+use super::{Body, Handler, Inst, Warp, handler};
+use crate::device::soft::level::Level;
 use crate::ptx::typed::AddressSpace;
 
-/// A matrix as its lanes hold it: lane `4 row + column pair`.
-fn lanes_of(matrix: &[[u16; 8]; 8], transposed: bool) -> [u32; 32] {
-    std::array::from_fn(|lane| {
-        let (row, column) = (lane >> 2, 2 * (lane & 3));
-        let (low, high) = match transposed {
-            false => (matrix[row][column], matrix[row][column + 1]),
-            true => (matrix[column][row], matrix[column + 1][row]),
-        };
-        u32::from(low) | u32::from(high) << 16
-    })
+/// The eight rows of a matrix, 16 bytes each.
+type Rows = [u128; 8];
+
+/// A matrix as a register holds it: its rows one behind the other, or its columns.
+#[inline(always)]
+fn register_of(rows: Rows, transposed: bool) -> Rows {
+    if transposed { columns(rows) } else { rows }
 }
 
-/// The access's list holds the destinations; `imm` is 1 for `.trans`.
-pub unsafe fn load_matrix(ip: *const Inst, warp: &mut Warp) -> *const Inst {
+/// Eight rows of eight 16-bit elements to eight columns.
+#[cfg(target_arch = "x86_64")]
+#[inline(always)]
+fn columns(rows: Rows) -> Rows {
+    use std::arch::x86_64::*;
+    // SAFETY: SSE2 is part of the architecture; both types are 16 bytes of anything.
+    unsafe {
+        let x: [__m128i; 8] = std::mem::transmute(rows);
+        let mut pairs = x;
+        for k in 0..4 {
+            pairs[k] = _mm_unpacklo_epi16(x[2 * k], x[2 * k + 1]);
+            pairs[k + 4] = _mm_unpackhi_epi16(x[2 * k], x[2 * k + 1]);
+        }
+        let mut fours = pairs;
+        for k in 0..4 {
+            fours[2 * k] = _mm_unpacklo_epi32(pairs[2 * k], pairs[2 * k + 1]);
+            fours[2 * k + 1] = _mm_unpackhi_epi32(pairs[2 * k], pairs[2 * k + 1]);
+        }
+        let mut columns = fours;
+        for k in 0..2 {
+            for j in 0..2 {
+                let (top, bottom) = (fours[4 * k + j], fours[4 * k + 2 + j]);
+                columns[4 * k + 2 * j] = _mm_unpacklo_epi64(top, bottom);
+                columns[4 * k + 2 * j + 1] = _mm_unpackhi_epi64(top, bottom);
+            }
+        }
+        std::mem::transmute(columns)
+    }
+}
+
+/// Eight rows of eight 16-bit elements to eight columns.
+#[cfg(not(target_arch = "x86_64"))]
+#[inline(always)]
+fn columns(rows: Rows) -> Rows {
+    let element = |row: usize, column: usize| rows[row] >> (16 * column) & 0xFFFF;
+    std::array::from_fn(|column| (0..8).fold(0, |bits, row| bits | element(row, column) << (16 * row)))
+}
+
+struct LoadMatrix;
+
+impl Body for LoadMatrix {
+    /// The access's list holds the destinations; `d` is 1 for `.trans`.
+    #[inline(always)]
+    unsafe fn run<const L: u8>(ip: *const Inst, warp: &mut Warp) -> *const Inst {
+        // SAFETY: operands of a decoded instruction lie in the warp's files; addresses are checked.
+        unsafe {
+            let i = &*ip;
+            if let Some(next) = warp.gather(ip, !0) {
+                return next;
+            }
+            if warp.mask(i) == 0 {
+                return ip.add(1);
+            }
+            let registers = &warp.block.code.accesses.get_unchecked(i.site as usize).elements;
+            let addressed = u32::MAX >> (32 - 8 * registers.len());
+            let Some(lanes) = checked::<Shared, L>(warp, i, 16, addressed) else {
+                return load_any_matrix(ip, warp);
+            };
+            for (k, register) in registers.iter().enumerate() {
+                let mut rows = [0; 8];
+                for (row, bytes) in rows.iter_mut().enumerate() {
+                    *bytes = lanes.at(8 * k + row).cast::<u128>().read_unaligned();
+                }
+                warp.slot::<Rows>(register.slot).write(register_of(rows, i.d != 0));
+            }
+            ip.add(1)
+        }
+    }
+}
+
+/// The handler of `ldmatrix`; `wide` if the address is a 64-bit register.
+pub fn load_matrix(wide: bool, level: Level) -> Handler {
+    if wide { load_any_matrix } else { handler::<LoadMatrix>(level) }
+}
+
+/// As [`LoadMatrix`], row after row. The warp is whole or has come together.
+unsafe fn load_any_matrix(ip: *const Inst, warp: &mut Warp) -> *const Inst {
     // SAFETY: operands of a decoded instruction lie in the warp's files; `resolve` checks the memory.
     unsafe {
         let i = &*ip;
         if let Some(next) = warp.gather(ip, !0) {
             return next;
         }
-        let mask = warp.mask(i);
-        if mask == 0 {
+        if warp.mask(i) == 0 {
             return ip.add(1);
         }
         let access = &warp.block.code.accesses[i.site as usize];
@@ -36,15 +112,15 @@ pub unsafe fn load_matrix(ip: *const Inst, warp: &mut Warp) -> *const Inst {
             *address = if access.address.wide { a } else { a & 0xFFFF_FFFF };
         }
         for (k, place) in access.elements.iter().enumerate() {
-            let mut matrix = [[0u16; 8]; 8];
-            for (row, elements) in matrix.iter_mut().enumerate() {
+            let mut rows = [0; 8];
+            for (row, bytes) in rows.iter_mut().enumerate() {
                 let lane = 8 * k + row;
                 match resolve(warp, AddressSpace::Shared, addresses[lane], 16, false, lane) {
-                    Ok((host, _)) => *elements = host.cast::<[u16; 8]>().read_unaligned(),
+                    Ok((host, _)) => *bytes = host.cast::<u128>().read_unaligned(),
                     Err(cause) => return warp.fail(warp.pc_of(ip), cause, Some(lane as u32)),
                 }
             }
-            warp.slot::<u32>(place.slot).cast::<[u32; 32]>().write(lanes_of(&matrix, i.imm != 0));
+            warp.slot::<Rows>(place.slot).write(register_of(rows, i.d != 0));
         }
         ip.add(1)
     }
@@ -61,14 +137,8 @@ pub unsafe fn move_matrix(ip: *const Inst, warp: &mut Warp) -> *const Inst {
         if warp.mask(i) == 0 {
             return ip.add(1);
         }
-        let words = warp.slot::<u32>(i.a).cast::<[u32; 32]>().read();
-        let mut matrix = [[0u16; 8]; 8];
-        for (lane, word) in words.iter().enumerate() {
-            let (row, column) = (lane >> 2, 2 * (lane & 3));
-            matrix[row][column] = *word as u16;
-            matrix[row][column + 1] = (word >> 16) as u16;
-        }
-        warp.slot::<u32>(i.d).cast::<[u32; 32]>().write(lanes_of(&matrix, true));
+        let rows = warp.slot::<Rows>(i.a).read();
+        warp.slot::<Rows>(i.d).write(columns(rows));
         ip.add(1)
     }
 }

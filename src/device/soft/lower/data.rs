@@ -300,7 +300,9 @@ impl Emitter<'_> {
             atomic: None,
         })?;
         let imm = self.short(global_offset)?;
-        self.emit(copy::copy_async, Operands { d, c, site, imm, ..Operands::default() });
+        let short = i32::try_from(shared_offset).is_ok() && global.wide;
+        let run = copy::copy_async(bytes, address.wide || !short, self.level);
+        self.emit(run, Operands { d, a: address.slot, b: global.slot, c, site, imm });
         Ok(())
     }
 
@@ -320,8 +322,9 @@ impl Emitter<'_> {
             elements,
             atomic: None,
         })?;
-        let imm = i32::from(transposed);
-        self.emit(matrix::load_matrix, Operands { site, imm, ..Operands::default() });
+        let (d, imm) = (u16::from(transposed), self.short(offset)?);
+        let run = matrix::load_matrix(address.wide, self.level);
+        self.emit(run, Operands { d, a: address.slot, site, imm, ..Operands::default() });
         Ok(())
     }
 }
