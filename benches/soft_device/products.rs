@@ -22,6 +22,7 @@ struct Gemm {
     program: Program,
     threads: usize,
     size: usize,
+    kind: Kind,
     /// Rows and columns of C that a block makes.
     tile: usize,
     shared_bytes: u32,
@@ -37,6 +38,15 @@ enum Kind {
     Bf16,
 }
 
+fn name(kind: Kind, level: Level, threads: usize) -> String {
+    let kind = match kind {
+        Kind::F32(side) => format!("f32 {side}x{side}"),
+        Kind::Bf16 => "bf16 mma".to_string(),
+    };
+    let threads = if threads == 1 { "" } else { ", 2 threads" };
+    format!("{kind}, {}{threads}", level.name())
+}
+
 impl Gemm {
     fn new(kind: Kind, level: Level, threads: usize) -> Gemm {
         let soft = Soft::with(Options { level, threads, ..Options::default() });
@@ -44,20 +54,17 @@ impl Gemm {
         let size = if level == Level::Portable { SMALL_SIZE } else { SIZE };
         let values: Vec<f32> = (0..size * size).map(value).collect();
         let halves: Vec<half::bf16> = values.iter().map(|x| half::bf16::from_f32(*x)).collect();
-        let (name, text, tile, shared_bytes) = match kind {
-            Kind::F32(side) => {
-                let text = render(GEMM_F32, &[("TM", side), ("TN", side)]);
-                (format!("f32 {side}x{side}"), text, 16 * side, 0)
-            }
-            Kind::Bf16 => ("bf16 mma".into(), render(GEMM_BF16, &[("STAGES", STAGES)]), 128, STAGES * 20480),
+        let (text, tile, shared_bytes) = match kind {
+            Kind::F32(side) => (render(GEMM_F32, &[("TM", side), ("TN", side)]), 16 * side, 0),
+            Kind::Bf16 => (render(GEMM_BF16, &[("STAGES", STAGES)]), 128, STAGES * 20480),
         };
         let upload = || match kind {
             Kind::F32(_) => device.upload(&values),
             Kind::Bf16 => device.upload(&halves),
         };
-        let threads_name = if threads == 1 { "" } else { ", 2 threads" };
         let gemm = Gemm {
-            name: format!("{name}, {}{threads_name}", level.name()),
+            name: name(kind, level, threads),
+            kind,
             program: soft.load("gemm", &text).expect("the module loads"),
             threads,
             size,
@@ -67,7 +74,7 @@ impl Gemm {
             b: upload().expect("memory"),
             c: device.alloc::<f32>(size * size).expect("memory"),
         };
-        gemm.check(kind);
+        gemm.check();
         gemm
     }
 
@@ -83,13 +90,13 @@ impl Gemm {
     }
 
     /// A few elements against sums in f64.
-    fn check(&self, kind: Kind) {
+    fn check(&self) {
         self.run();
         let c = self.c.to_vec::<f32>().expect("a copy");
         let size = self.size;
         for index in (0..size * size).step_by(size * size / 61) {
             let (row, column) = (index / size, index % size);
-            let product = |k: usize| match kind {
+            let product = |k: usize| match self.kind {
                 Kind::F32(_) => f64::from(value(row * size + k)) * f64::from(value(k * size + column)),
                 Kind::Bf16 => {
                     let rounded = |index: usize| f64::from(half::bf16::from_f32(value(index)).to_f32());
@@ -116,13 +123,13 @@ pub fn print(wanted: &str) {
     for level in Level::available() {
         for kind in [Kind::F32(4), Kind::F32(8), Kind::Bf16] {
             for threads in [1, 2] {
-                if threads == 1 || level == Level::detect() {
+                let wanted = name(kind, level, threads).contains(wanted);
+                if wanted && (threads == 1 || level == Level::detect()) {
                     gemms.push(Gemm::new(kind, level, threads));
                 }
             }
         }
     }
-    gemms.retain(|gemm| gemm.name.contains(wanted));
     let values: Vec<f32> = (0..SIZE * SIZE).map(value).collect();
     let mut c = vec![0.0; SIZE * SIZE];
     let operations = |size: usize| 2.0 * (size * size * size) as f64 / 1e9;
