@@ -5,7 +5,7 @@ use ddpm_ptx::device::soft::{Finding, Kind};
 use std::collections::BTreeMap;
 use std::path::Path;
 
-const SEEDS: u64 = 4;
+const SEEDS: u64 = 8;
 
 fn cases() -> Vec<Case> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/faulty/kernels");

@@ -1,5 +1,6 @@
 //! Runs the blocks of a launch: warps in turn, and the memory of each block.
 
+use super::chance::Chance;
 use super::check::Checker;
 use super::cluster::{ClusterView, Meeting, Peer, Place, complete};
 use super::count::{Counting, Ground, Tally, Totals};
@@ -8,7 +9,7 @@ use super::exec::{Stop, Warp};
 use super::fault::{Cause, Fault};
 use super::lower::Code;
 use super::memory::{POISON, Region};
-use super::turn::Turn;
+use super::turn::{BARRIERS, Turn};
 use std::cell::Cell;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -33,6 +34,8 @@ pub struct Job<'a> {
     pub budget: u64,
     pub workers: u32,
     pub started: Instant,
+    /// Decides whose turn it is, unless the order is the plain one; then there is one worker.
+    pub chance: Option<Chance>,
     /// Null unless the launch is checked, and then it has one worker.
     pub checker: *mut Checker,
     /// The next cluster.
@@ -44,8 +47,8 @@ pub struct Job<'a> {
     totals: Mutex<Totals>,
 }
 
-// SAFETY: the regions are those of the device, which is locked while the job runs; a checker is used by one
-// thread.
+// SAFETY: the regions are those of the device, which is locked while the job runs; a checker and a chance are
+// used by one thread.
 unsafe impl Sync for Job<'_> {}
 
 /// A worker's memory, used again from launch to launch.
@@ -113,6 +116,7 @@ impl<'a> Job<'a> {
             budget: u64::MAX,
             workers: 1,
             started: Instant::now(),
+            chance: None,
             checker: std::ptr::null_mut(),
             next: AtomicU64::new(0),
             limit: AtomicU64::new(clusters),
@@ -192,6 +196,7 @@ impl<'a> Job<'a> {
             cluster: ClusterView { rank, peers: &peers },
             scratch: scratch.products.as_mut_ptr().cast(),
             local: scratch.local.as_mut_ptr().wrapping_add(local_lines * rank as usize).cast(),
+            chance: self.chance.as_ref(),
             checker: self.checker,
             started: self.started,
             tally: &raw mut scratch.tally,
@@ -213,11 +218,14 @@ impl<'a> Job<'a> {
             peer: &peers[rank],
         };
         let mut residents: Vec<Resident> = views.iter().enumerate().map(resident).collect();
+        let clusters = self.clusters().iter().map(|n| u64::from(*n)).product();
+        let shuffle = self.chance.as_ref().map(|chance| chance.shuffle(clusters));
         loop {
-            let cluster = self.next.fetch_add(1, Relaxed);
-            if cluster >= self.limit.load(Relaxed) {
+            let next = self.next.fetch_add(1, Relaxed);
+            if next >= self.limit.load(Relaxed) {
                 break;
             }
+            let cluster = shuffle.map_or(next, |shuffle| shuffle.at(next));
             // SAFETY: the scratch memory has that many bytes.
             unsafe {
                 scratch
@@ -233,7 +241,9 @@ impl<'a> Job<'a> {
             }
             for (rank, resident) in residents.iter_mut().enumerate() {
                 let place = self.place(cluster, rank);
-                self.checked(|checker| checker.begin_block(place.block));
+                self.checked(|checker| {
+                    checker.begin_block(place.block, self.threads(), self.chance.as_ref());
+                });
                 self.restart(resident, &place);
             }
             if let Err((rank, fault)) = self.run_cluster(&mut residents) {
@@ -305,7 +315,11 @@ impl<'a> Job<'a> {
     /// Runs the warps of one block that are ready, a slice each.
     fn run_ready(&self, residents: &mut [Resident], rank: usize) -> Result<(), Fault> {
         let ready = residents[rank].turn.ready;
-        for index in (0..residents[rank].warps.len()).filter(|index| ready >> index & 1 != 0) {
+        let turns = match &self.chance {
+            Some(chance) if ready != 0 => 1 << chance.bit_of(ready),
+            _ => ready,
+        };
+        for index in (0..residents[rank].warps.len()).filter(|index| turns >> index & 1 != 0) {
             let mut again = true;
             while again {
                 // SAFETY: the warp was made for this code and this worker's memory.
@@ -314,6 +328,13 @@ impl<'a> Job<'a> {
             }
         }
         Ok(())
+    }
+
+    /// Lets the warps of a barrier go if it is complete.
+    fn release(&self, id: usize, warps: &mut [Warp], turn: &mut Turn) {
+        if let Some(waiting) = turn.release(id, warps) {
+            self.checked(|checker| checker.races.order.complete(id, waiting));
+        }
     }
 
     /// Deals with a warp that stopped; whether it goes on at once.
@@ -347,7 +368,10 @@ impl<'a> Job<'a> {
             Stop::Exit => {
                 turn.running &= !(1 << index);
                 turn.ready &= !(1 << index);
-                turn.release_all(warps);
+                self.checked(|checker| checker.races.order.exit(index as u32, !0));
+                for id in 0..BARRIERS {
+                    self.release(id, warps, turn);
+                }
                 peer.alive.set(turn.running != 0);
                 complete(residents);
                 Ok(false)
@@ -355,7 +379,10 @@ impl<'a> Job<'a> {
             Stop::Barrier => {
                 let request = warps[index].barrier;
                 turn.arrive(index, request).map_err(|message| misuse(warps[index].pc, message))?;
-                turn.release(request.id as usize, warps);
+                if request.arrive_only {
+                    self.checked(|checker| checker.races.order.arrive(request.id as usize, index as u32));
+                }
+                self.release(request.id as usize, warps, turn);
                 Ok(request.arrive_only)
             }
             Stop::ClusterArrive => {

@@ -9,6 +9,7 @@
 //! atomic operations.
 
 mod block;
+mod chance;
 mod check;
 mod cluster;
 pub mod count;
@@ -28,7 +29,8 @@ pub use level::Level;
 
 use super::{Backend, Device, DeviceError, Kernel, Launch, ModuleSource, Replay, Result};
 use block::{Job, Scratch};
-use check::Checker;
+use chance::Chance;
+use check::{Checker, Races};
 use count::{KernelCounts, Launched, Record};
 use launch::Geometry;
 use memory::Memory;
@@ -81,6 +83,8 @@ struct State {
     /// Of the launching thread.
     scratch: Scratch,
     lints: Vec<Finding>,
+    /// Who has done what in checked launches.
+    races: Races,
     record: Record,
 }
 
@@ -240,7 +244,7 @@ impl Shared {
         params: &[u8],
     ) -> Result<()> {
         let code = module.entry(entry)?;
-        let mut checker = self.options.check.map(Checker::new);
+        let mut checker = self.options.check.map(|check| Checker::new(check, std::mem::take(&mut state.races)));
         let cluster = launch::cluster(code, geometry);
         if checker.is_some() && cluster != [1; 3] {
             let reason = "a checked device runs no clusters".to_string();
@@ -249,6 +253,11 @@ impl Shared {
         let regions = state.memory.regions();
         let mut job = Job::new(code, regions, params, geometry.grid, geometry.block, cluster);
         job.dynamic_bytes = geometry.shared_bytes;
+        if let Some(checker) = &mut checker {
+            let shared_bytes = code.shared_bytes + geometry.shared_bytes;
+            checker.races.begin_launch(code, job.regions, shared_bytes, job.warps());
+            job.chance = Chance::new(checker.check.seed);
+        }
         job.checker = checker.as_mut().map_or(std::ptr::null_mut(), std::ptr::from_mut);
         job.budget = self.options.budget;
         job.workers = self.pool.threads() as u32;
@@ -265,7 +274,8 @@ impl Shared {
             let launched = Launched { module, entry, geometry: *geometry, shared_bytes };
             state.record.add(&launched, counting, totals);
         }
-        let Some(checker) = checker else { return Ok(()) };
+        let Some(mut checker) = checker else { return Ok(()) };
+        state.races = checker.return_races();
         let (errors, lints) = checker.finish(code, geometry.block, source);
         check::merge(&mut state.lints, lints);
         if errors.is_empty() {

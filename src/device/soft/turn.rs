@@ -6,6 +6,9 @@ use super::exec::warp::{BarrierRequest, BarrierVotes};
 /// Threads of a warp.
 const LANES: u32 = 32;
 
+/// Barriers of a block.
+pub const BARRIERS: usize = 16;
+
 /// A barrier that warps have come to.
 #[derive(Clone, Copy, Default)]
 struct Barrier {
@@ -24,7 +27,7 @@ pub struct Turn {
     /// Have not exited.
     pub running: u32,
     pub ready: u32,
-    barriers: [Barrier; 16],
+    barriers: [Barrier; BARRIERS],
     /// Loop instructions that each warp has executed.
     pub spent: Vec<u64>,
 }
@@ -32,7 +35,7 @@ pub struct Turn {
 impl Turn {
     pub fn new(warps: usize) -> Turn {
         let all = if warps >= 32 { !0 } else { (1 << warps) - 1 };
-        Turn { running: all, ready: all, barriers: [Barrier::default(); 16], spent: vec![0; warps] }
+        Turn { running: all, ready: all, barriers: [Barrier::default(); BARRIERS], spent: vec![0; warps] }
     }
 
     /// A warp has come to a barrier; an error if that does not fit with the others.
@@ -56,15 +59,15 @@ impl Turn {
         Ok(())
     }
 
-    /// Lets the warps of a complete barrier go.
-    pub fn release(&mut self, id: usize, warps: &mut [Warp]) {
+    /// Lets the warps of a complete barrier go, and says which; `None` if it is not complete.
+    pub fn release(&mut self, id: usize, warps: &mut [Warp]) -> Option<u32> {
         let barrier = self.barriers[id];
         let expected = match barrier.expected {
             0 => self.running.count_ones() * LANES,
             threads => threads,
         };
         if barrier.arrived == 0 || barrier.arrived < expected {
-            return;
+            return None;
         }
         let votes = BarrierVotes { count: barrier.count, all: !barrier.dissent, any: barrier.any };
         for index in (0..warps.len()).filter(|index| barrier.waiting >> index & 1 != 0) {
@@ -72,12 +75,6 @@ impl Turn {
         }
         self.ready |= barrier.waiting;
         self.barriers[id] = Barrier::default();
-    }
-
-    /// As [`Turn::release`] for every barrier, after a warp has exited.
-    pub fn release_all(&mut self, warps: &mut [Warp]) {
-        for id in 0..self.barriers.len() {
-            self.release(id, warps);
-        }
+        Some(barrier.waiting)
     }
 }

@@ -221,15 +221,21 @@ pub(super) fn copy_async(mut reader: Reader) -> Result<Instruction> {
     if !reader.flag("async") {
         return reader.fail("unknown form of cp");
     }
-    // Copies are done when they are issued, so waiting has nothing to wait for.
-    if reader.flag("commit_group") || reader.flag("wait_all") {
+    if reader.flag("commit_group") {
         reader.count(0)?;
-        return reader.done(Op::Nop, Vec::new(), Vec::new());
+        return reader.done(Op::CopyCommit, Vec::new(), Vec::new());
+    }
+    if reader.flag("wait_all") {
+        reader.count(0)?;
+        return reader.done(Op::CopyWait(None), Vec::new(), Vec::new());
     }
     if reader.flag("wait_group") {
         reader.count(1)?;
-        reader.immediate(0)?;
-        return reader.done(Op::Nop, Vec::new(), Vec::new());
+        let pending = u32::try_from(reader.immediate(0)?).ok();
+        return match pending {
+            Some(_) => reader.done(Op::CopyWait(pending), Vec::new(), Vec::new()),
+            None => reader.fail("waits for a number of groups"),
+        };
     }
     let all_sizes = reader.require(&[("ca", true), ("cg", false)])?;
     reader.ignore(|m| matches!(m, "L2::64B" | "L2::128B" | "L2::256B"));

@@ -182,6 +182,15 @@ pub enum AddressSpace {
     Param,
 }
 
+/// How many threads an ordered access reaches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Reach {
+    Block,
+    Cluster,
+    Device,
+    System,
+}
+
 /// One load or store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Access {
@@ -352,6 +361,10 @@ pub enum Op {
         global_offset: i64,
         tail: CopyTail,
     },
+    /// `cp.async.commit_group`
+    CopyCommit,
+    /// Waits until at most so many groups are pending; without a number until no copy is.
+    CopyWait(Option<u32>),
     /// One to four 8×8 matrices of b16.
     LoadMatrix {
         transposed: bool,

@@ -1,8 +1,11 @@
 //! What one checked launch remembers.
 
 use super::Check;
+use super::copies::Copies;
+use super::race::{Conflict, Races};
 use super::collect::{Collection, Found, Who};
 use super::finding::{Finding, Kind, SourceLine};
+use crate::device::soft::chance::Chance;
 use crate::device::soft::exec::Warp;
 use crate::device::soft::fault::{Cause, Fault};
 use crate::device::soft::lower::Code;
@@ -16,16 +19,30 @@ pub struct Checker {
     /// The block that runs.
     pub block: [u32; 3],
     pub findings: Collection,
+    pub races: Races,
+    pub copies: Copies,
+    /// Room for what one access is in conflict with.
+    pub conflicts: Vec<Conflict>,
 }
 
 impl Checker {
-    pub fn new(check: Check) -> Checker {
-        Checker { check, block: [0; 3], findings: Collection::default() }
+    /// `races` is what the device remembers of earlier launches.
+    pub fn new(check: Check, races: Races) -> Checker {
+        Checker {
+            check,
+            block: [0; 3],
+            findings: Collection::default(),
+            races,
+            copies: Copies::default(),
+            conflicts: Vec::new(),
+        }
     }
 
-    /// A block begins.
-    pub fn begin_block(&mut self, index: [u32; 3]) {
+    /// A block of so many threads begins.
+    pub fn begin_block(&mut self, index: [u32; 3], threads: u32, chance: Option<&Chance>) {
         self.block = index;
+        self.races.begin_block(index, threads);
+        self.copies.begin_block(threads, chance);
     }
 
     /// A lane of a warp of the block that runs.
@@ -47,6 +64,11 @@ impl Checker {
             notes: fault.cause.places().map(|(text, pc)| (text, Some(code.line(pc)))).collect(),
             other: None,
         });
+    }
+
+    /// What the next launch must know.
+    pub fn return_races(&mut self) -> Races {
+        std::mem::take(&mut self.races)
     }
 
     /// Errors and lints of the launch.

@@ -54,6 +54,16 @@ pub enum Kind {
     BranchIndex,
     /// An asynchronous copy of more bytes than it has room for.
     CopySize,
+    /// Accesses of two threads to the same bytes, one of them a write, in no order.
+    Race,
+    /// Several lanes of one store write the same value to one place.
+    SameValue,
+    /// What an asynchronous copy reads or writes is accessed before its thread has waited for it.
+    PendingCopy,
+    /// Two copies of one group go to one place.
+    CopyOverlap,
+    /// A thread exits without having waited for its copies.
+    ForgottenCopy,
     /// `add`, `sub` or `mul` without a rounding modifier: the assembler may fuse it with another one.
     Contraction,
     /// `sin.approx` or `cos.approx` of an angle for which no accuracy is promised.
@@ -66,7 +76,7 @@ pub enum Kind {
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Kind; 27] = [
+    pub const ALL: [Kind; 32] = [
         Kind::OutOfBounds,
         Kind::UseAfterFree,
         Kind::SharedBounds,
@@ -90,6 +100,11 @@ impl Kind {
         Kind::DivisionByZero,
         Kind::BranchIndex,
         Kind::CopySize,
+        Kind::Race,
+        Kind::SameValue,
+        Kind::PendingCopy,
+        Kind::CopyOverlap,
+        Kind::ForgottenCopy,
         Kind::Contraction,
         Kind::ApproximationRange,
         Kind::Tf32Bits,
@@ -122,6 +137,11 @@ impl Kind {
             Kind::DivisionByZero => "division-by-zero",
             Kind::BranchIndex => "branch-index",
             Kind::CopySize => "copy-size",
+            Kind::Race => "race",
+            Kind::SameValue => "same-value",
+            Kind::PendingCopy => "pending-copy",
+            Kind::CopyOverlap => "copy-overlap",
+            Kind::ForgottenCopy => "forgotten-copy",
             Kind::Contraction => "contraction",
             Kind::ApproximationRange => "approximation-range",
             Kind::Tf32Bits => "tf32-bits",
@@ -131,7 +151,11 @@ impl Kind {
 
     pub fn severity(self) -> Severity {
         match self {
-            Kind::Contraction | Kind::ApproximationRange | Kind::Tf32Bits | Kind::Schedule => Severity::Lint,
+            Kind::SameValue
+            | Kind::Contraction
+            | Kind::ApproximationRange
+            | Kind::Tf32Bits
+            | Kind::Schedule => Severity::Lint,
             _ => Severity::Error,
         }
     }

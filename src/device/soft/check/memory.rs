@@ -25,6 +25,8 @@ pub enum Home {
 pub struct Touch<'a> {
     /// Of the instruction.
     pub line: u32,
+    /// The instruction's number.
+    pub site: u32,
     pub warp: u32,
     pub mode: Mode,
     pub home: Home,
@@ -72,11 +74,12 @@ fn global(regions: &[Region], address: u64) -> Option<(Home, u64)> {
 }
 
 impl Checker {
-    /// Looks at one memory operand of an instruction at `line`, in the lanes of `mask`.
+    /// Looks at one memory operand of instruction `site`, in the lanes of `mask`.
     ///
     /// # Safety
     /// The reference belongs to the warp's code.
-    pub unsafe fn reference(&mut self, warp: &Warp, line: u32, reference: &Reference, mask: u32) {
+    pub unsafe fn reference(&mut self, warp: &Warp, site: u32, reference: &Reference, mask: u32) {
+        let line = warp.block.code.watched[site as usize].line;
         // SAFETY: the caller's contract.
         let addresses = unsafe { addresses(warp, reference) };
         let regions = warp.block.regions;
@@ -97,6 +100,7 @@ impl Checker {
             if let Some((home, _)) = here {
                 let touch = Touch {
                     line,
+                    site,
                     warp: warp.index,
                     mode: reference.mode,
                     home,
@@ -110,5 +114,7 @@ impl Checker {
     }
 
     /// One access that is about to happen.
-    fn touch(&mut self, _warp: &Warp, _touch: &Touch) {}
+    fn touch(&mut self, warp: &Warp, touch: &Touch) {
+        self.races(warp, touch);
+    }
 }

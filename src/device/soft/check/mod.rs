@@ -6,14 +6,18 @@
 
 mod checker;
 mod collect;
+mod conflicts;
+pub(super) mod copies;
 mod finding;
 mod memory;
+mod race;
 pub(super) mod watch;
 pub(super) mod watched;
 
 pub use finding::{Finding, Kind, OtherAccess, Severity, SourceLine, merge, print};
 
 pub(super) use checker::Checker;
+pub(super) use race::Races;
 
 /// How a device checks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

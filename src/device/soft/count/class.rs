@@ -169,9 +169,14 @@ fn class(op: &Op) -> Class {
         | Op::BarrierArrive
         | Op::BarrierReduce(_)
         | Op::ClusterBarrier { .. } => Class::Barrier,
-        Op::Nop | Op::Branch { .. } | Op::BranchIndexed { .. } | Op::Exit | Op::Trap | Op::Sleep => {
-            Class::Control
-        }
+        Op::Nop
+        | Op::CopyCommit
+        | Op::CopyWait(_)
+        | Op::Branch { .. }
+        | Op::BranchIndexed { .. }
+        | Op::Exit
+        | Op::Trap
+        | Op::Sleep => Class::Control,
     }
 }
 

@@ -87,60 +87,90 @@ pub fn copy_async(bytes: u32, wide: bool, level: Level) -> Handler {
     }
 }
 
-/// As [`CopyAsync`], lane after lane. The access's list holds the global address.
-unsafe fn copy_any(ip: *const Inst, warp: &mut Warp) -> *const Inst {
+/// What one lane copies, to where; both places are checked.
+#[derive(Debug, Clone, Copy)]
+pub struct Copy {
+    pub to: *mut u8,
+    /// Bytes that are written.
+    pub size: u32,
+    from: *const u8,
+    /// Bytes that are read; the rest becomes zero.
+    pub bytes: u32,
+    /// The device address of the source.
+    pub source: u64,
+}
+
+impl Copy {
+    /// # Safety
+    /// Both places are still there.
+    #[inline(always)]
+    pub unsafe fn perform(&self) {
+        // SAFETY: the caller's contract.
+        unsafe {
+            if self.bytes == 16 {
+                self.to.cast::<[u64; 2]>().write_unaligned(self.from.cast::<[u64; 2]>().read_unaligned());
+            } else {
+                std::ptr::copy_nonoverlapping(self.from, self.to, self.bytes as usize);
+                self.to.add(self.bytes as usize).write_bytes(0, (self.size - self.bytes) as usize);
+            }
+        }
+    }
+}
+
+/// The copy of one lane. The access is the shared side; its list holds the global address, [`Inst::imm`] the
+/// offset of that.
+///
+/// # Safety
+/// As for [`super::Handler`].
+#[inline(always)]
+pub unsafe fn plan(ip: *const Inst, warp: &mut Warp, lane: usize) -> Result<Copy, Cause> {
     // SAFETY: operands of a decoded instruction lie in the warp's files; `resolve` checks the memory.
     unsafe {
         let i = &*ip;
-        let mask = warp.mask(i);
         let access = &warp.block.code.accesses[i.site as usize];
-        let ignored = if i.d == IGNORE { warp.pred(i.c) } else { 0 };
-        let mut cached = *warp.sites.add(i.site as usize);
+        let size = access.bytes;
+        let bytes = match i.d {
+            SOURCE_BYTES => *warp.slot::<u32>(i.c).add(lane),
+            IGNORE if warp.pred(i.c) >> lane & 1 != 0 => 0,
+            _ => size,
+        };
+        if bytes > size {
+            return Err(Cause::CopySize { bytes, most: size });
+        }
+        let to = read_place(warp, access.address, lane).wrapping_add_signed(access.offset);
+        let to = if access.address.wide { to } else { to & 0xFFFF_FFFF };
+        let (to, _) = resolve(warp, AddressSpace::Shared, to, size, true, lane)?;
+        let source = read_place(warp, access.elements[0], lane).wrapping_add_signed(i64::from(i.imm));
+        if bytes == 0 {
+            return Ok(Copy { to, size, from: to, bytes, source });
+        }
+        if source & u64::from(size - 1) != 0 {
+            return Err(Cause::Misaligned { address: source, bytes: size });
+        }
+        let cached = *warp.sites.add(i.site as usize);
+        let offset = source.wrapping_sub(cached.lo);
+        if cached.len >= u64::from(bytes) && offset <= cached.len - u64::from(bytes) {
+            return Ok(Copy { to, size, from: cached.host.add(offset as usize), bytes, source });
+        }
+        // Sizes that are no power of two are not checked for alignment again.
+        let (from, region) = resolve(warp, AddressSpace::Global, source, bytes, false, lane)?;
+        if let Some(region) = region {
+            let site = super::warp::Site { lo: region.lo, len: region.len, host: region.host };
+            *warp.sites.add(i.site as usize) = site;
+        }
+        Ok(Copy { to, size, from, bytes, source })
+    }
+}
+
+/// As [`CopyAsync`], lane after lane.
+unsafe fn copy_any(ip: *const Inst, warp: &mut Warp) -> *const Inst {
+    // SAFETY: the caller keeps the contract of `Handler`; a plan's places are checked.
+    unsafe {
+        let mask = warp.mask(&*ip);
         for lane in (0..32).filter(|lane| mask >> lane & 1 != 0) {
-            let fail = |warp: &mut Warp, cause| warp.fail(warp.pc_of(ip), cause, Some(lane as u32));
-            let mut bytes = access.bytes;
-            if i.d == SOURCE_BYTES {
-                bytes = *warp.slot::<u32>(i.c).add(lane);
-                if bytes > access.bytes {
-                    return fail(warp, Cause::CopySize { bytes, most: access.bytes });
-                }
-            } else if ignored >> lane & 1 != 0 {
-                bytes = 0;
-            }
-            let to = read_place(warp, access.address, lane).wrapping_add_signed(access.offset);
-            let to = if access.address.wide { to } else { to & 0xFFFF_FFFF };
-            let to = match resolve(warp, AddressSpace::Shared, to, access.bytes, true, lane) {
-                Ok((host, _)) => host,
-                Err(cause) => return fail(warp, cause),
-            };
-            let from = read_place(warp, access.elements[0], lane).wrapping_add_signed(i64::from(i.imm));
-            if bytes > 0 && from & u64::from(access.bytes - 1) != 0 {
-                return fail(warp, Cause::Misaligned { address: from, bytes: access.bytes });
-            }
-            let offset = from.wrapping_sub(cached.lo);
-            if bytes == 0 {
-                to.write_bytes(0, access.bytes as usize);
-                continue;
-            }
-            let source = if cached.len >= u64::from(bytes) && offset <= cached.len - u64::from(bytes) {
-                cached.host.add(offset as usize)
-            } else {
-                // Sizes that are no power of two are not checked for alignment again.
-                match resolve(warp, AddressSpace::Global, from, bytes, false, lane) {
-                    Ok((host, Some(region))) => {
-                        cached = super::warp::Site { lo: region.lo, len: region.len, host: region.host };
-                        *warp.sites.add(i.site as usize) = cached;
-                        host
-                    }
-                    Ok((host, None)) => host,
-                    Err(cause) => return fail(warp, cause),
-                }
-            };
-            if bytes == 16 {
-                to.cast::<[u64; 2]>().write_unaligned(source.cast::<[u64; 2]>().read_unaligned());
-            } else {
-                std::ptr::copy_nonoverlapping(source, to, bytes as usize);
-                to.add(bytes as usize).write_bytes(0, (access.bytes - bytes) as usize);
+            match plan(ip, warp, lane) {
+                Ok(copy) => copy.perform(),
+                Err(cause) => return warp.fail(warp.pc_of(ip), cause, Some(lane as u32)),
             }
         }
         ip.add(1)

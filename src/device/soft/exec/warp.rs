@@ -4,6 +4,7 @@
 //! groups merge where they meet, at labels and behind branches. A group that keeps branching backwards
 //! gives others a turn, so that lanes may wait for each other.
 
+use super::super::chance::Chance;
 use super::super::check::Checker;
 use super::super::cluster::ClusterView;
 use super::super::count::Tally;
@@ -92,6 +93,8 @@ pub struct BlockView<'a> {
     pub scratch: *mut u32,
     /// Local memory of the block, thread after thread.
     pub local: *mut u8,
+    /// Decides whose turn it is, unless the order is the plain one.
+    pub chance: Option<&'a Chance>,
     /// The checks of the launch, in checked code; else null.
     pub checker: *mut Checker,
     /// Host time at which the launch began, for the clock registers.
@@ -270,7 +273,10 @@ impl<'a> Warp<'a> {
         }
         self.clock += 1;
         let since = self.clock;
-        match self.groups.iter_mut().find(|group| group.pc == pc) {
+        // By chance, lanes come together only where they wait for each other.
+        let late = self.block.chance.is_some();
+        let joins = |group: &&mut Group| group.pc == pc && (!late || (parked && group.parked));
+        match self.groups.iter_mut().find(joins) {
             Some(group) => {
                 group.lanes |= lanes;
                 group.parked = false;
@@ -288,6 +294,7 @@ impl<'a> Warp<'a> {
     fn pick(&mut self, preferred: Option<u32>) -> *const Inst {
         let ready = self.groups.iter().enumerate().filter(|(_, group)| !group.parked);
         let chosen = match preferred {
+            _ if self.block.chance.is_some() => self.any_of(ready),
             Some(pc) if self.hold > 0 => ready.min_by_key(|(_, group)| (group.pc != pc, group.pc)),
             _ => ready.min_by_key(|(_, group)| group.pc),
         };
@@ -307,6 +314,24 @@ impl<'a> Warp<'a> {
         let group = self.groups.swap_remove(index);
         self.active = group.lanes;
         self.at(group.pc)
+    }
+
+    /// One of some groups, by chance.
+    fn any_of<'b>(&self, groups: impl Iterator<Item = (usize, &'b Group)>) -> Option<(usize, &'b Group)> {
+        let chance = self.block.chance?;
+        // There are 32 groups at most.
+        let all: Vec<_> = groups.collect();
+        (!all.is_empty()).then(|| all[chance.below(all.len() as u32) as usize])
+    }
+
+    /// Ends the turn of the running group before `pc`, and of the warp.
+    pub fn take_turns(&mut self, pc: u32) -> *const Inst {
+        if self.converged() {
+            return self.interrupt(pc);
+        }
+        self.set_aside(pc, self.active, false);
+        let next = self.pick(None);
+        if next.is_null() { next } else { self.interrupt(self.pc_of(next)) }
     }
 
     /// The running group goes on at two places, or at one if a mask is empty.

@@ -2,6 +2,7 @@
 
 use super::constants::Constant;
 use super::emit::{Emitter, Operands, Result};
+use crate::device::soft::check::copies;
 use crate::device::soft::exec::access::{self, Access, Arithmetic, Place};
 use crate::device::soft::exec::{atomic, copy, matrix, memory, moves};
 use crate::device::soft::memory::{LOCAL_WINDOW, PARAM_WINDOW, SHARED_WINDOW};
@@ -32,6 +33,8 @@ impl Emitter<'_> {
             Op::CopyAsync { bytes, shared_offset, global_offset, tail } => {
                 self.copy_async(instruction, *bytes, *shared_offset, *global_offset, *tail)
             }
+            Op::CopyCommit => self.copy_commit(),
+            Op::CopyWait(groups) => self.copy_wait(*groups),
             Op::LoadMatrix { transposed, offset } => self.load_matrix(instruction, *transposed, *offset),
             Op::MoveMatrix => self.lanewise(instruction, matrix::move_matrix, &[Type::B32]),
             _ => self.fail("the software device does not know this instruction"),
@@ -301,8 +304,27 @@ impl Emitter<'_> {
         })?;
         let imm = self.short(global_offset)?;
         let short = i32::try_from(shared_offset).is_ok() && global.wide;
-        let run = copy::copy_async(bytes, address.wide || !short, self.level);
+        let run = match self.checked {
+            true => copies::issue,
+            false => copy::copy_async(bytes, address.wide || !short, self.level),
+        };
         self.emit(run, Operands { d, a: address.slot, b: global.slot, c, site, imm });
+        Ok(())
+    }
+
+    /// Unchecked copies are done when they are issued, and there is nothing to wait for.
+    fn copy_commit(&mut self) -> Result<()> {
+        if self.checked {
+            self.emit(copies::commit, Operands::default());
+        }
+        Ok(())
+    }
+
+    fn copy_wait(&mut self, groups: Option<u32>) -> Result<()> {
+        if self.checked {
+            let imm = groups.map_or(copies::ALL, |groups| groups.min(i32::MAX as u32) as i32);
+            self.emit(copies::wait, Operands { imm, ..Operands::default() });
+        }
         Ok(())
     }
 

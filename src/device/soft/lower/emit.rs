@@ -33,7 +33,7 @@ pub(super) struct Operands {
 pub(super) struct Emitter<'a> {
     pub entry: &'a Entry,
     pub level: Level,
-    checked: bool,
+    pub checked: bool,
     pub layout: Layout<'a>,
     allocation: Allocation,
     constants: Constants,
@@ -187,6 +187,8 @@ impl<'a> Emitter<'a> {
             | Op::Atomic { .. }
             | Op::ConvertAddress { .. }
             | Op::CopyAsync { .. }
+            | Op::CopyCommit
+            | Op::CopyWait(_)
             | Op::LoadMatrix { .. }
             | Op::MoveMatrix => self.data(instruction),
             Op::MapAddress { .. } | Op::AddressRank { .. } | Op::ClusterBarrier { .. } => {
@@ -380,7 +382,7 @@ impl<'a> Emitter<'a> {
         self.allocation.place[reg.0 as usize]
     }
 
-    fn checked(&self, slot: Option<u16>) -> Result<u16> {
+    fn fitting(&self, slot: Option<u16>) -> Result<u16> {
         match slot {
             Some(slot) => Ok(slot),
             None => self.fail("too many registers and constants"),
@@ -389,7 +391,7 @@ impl<'a> Emitter<'a> {
 
     pub fn constant(&mut self, constant: Constant) -> Result<u16> {
         let slot = self.constants.slot(constant);
-        self.checked(slot)
+        self.fitting(slot)
     }
 
     /// A literal of 32 or 64 bits.
@@ -465,7 +467,7 @@ impl<'a> Emitter<'a> {
     /// A slot pair that nobody reads.
     pub fn sink(&mut self) -> Result<u16> {
         let slot = self.constants.sink();
-        self.checked(slot)
+        self.fitting(slot)
     }
 
     pub fn pred_destination(&self, instruction: &Instruction, index: usize) -> u16 {

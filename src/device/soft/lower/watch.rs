@@ -14,6 +14,7 @@ impl Emitter<'_> {
         let members = self.members(instruction)?;
         let run = match () {
             () if waits(&instruction.op) => watch::sync,
+            () if instruction.op == Op::Exit => watch::exit,
             () if !references.is_empty() => watch::memory,
             () => watch::registers,
         };

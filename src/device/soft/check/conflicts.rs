@@ -1,0 +1,220 @@
+//! What is found about races and copies, in words.
+
+use super::checker::Checker;
+use super::collect::{Elsewhere, Found, Who};
+use super::finding::Kind;
+use super::memory::{self, Touch};
+use super::race::{Conflict, Deed, Home, Stamp, Step};
+use super::watched::Mode;
+use crate::device::soft::exec::Warp;
+use crate::device::soft::exec::access::read_place;
+use crate::ptx::typed::Op;
+
+impl Checker {
+    /// Looks whether an access is ordered with those of other threads.
+    pub(super) fn races(&mut self, warp: &Warp, touch: &Touch) {
+        let home = match touch.home {
+            memory::Home::Shared => Home::Shared,
+            memory::Home::Global(index) => Home::Global(index),
+            memory::Home::Local | memory::Home::Param => return,
+        };
+        let deed = match touch.mode {
+            Mode::Read => Deed::Read,
+            Mode::Write => Deed::Write,
+            Mode::Atomic => Deed::Atomic,
+            // Those are looked at when the copy is issued.
+            Mode::CopySource | Mode::CopyTarget => return,
+        };
+        let len = match home {
+            Home::Shared => u64::from(warp.shared_len),
+            Home::Global(index) => warp.block.regions[index].len,
+        };
+        if super::race::lanes(touch.lanes).any(|lane| touch.offsets[lane as usize] + u64::from(touch.bytes) > len) {
+            return;
+        }
+        let (lanes, offsets, bytes, site) = (touch.lanes, touch.offsets, touch.bytes, touch.site);
+        self.step(warp, &Step { deed, warp: touch.warp, lanes, home, offsets, bytes, site });
+    }
+
+    pub(super) fn step(&mut self, warp: &Warp, step: &Step) {
+        let mut conflicts = std::mem::take(&mut self.conflicts);
+        self.races.step(step, warp.block.regions, &mut conflicts);
+        if self.overwrites_source(warp, step) {
+            conflicts.clear();
+        }
+        for conflict in conflicts.drain(..) {
+            self.conflict(warp, step, &conflict);
+        }
+        self.conflicts = conflicts;
+    }
+
+    #[cold]
+    fn conflict(&mut self, warp: &Warp, step: &Step, conflict: &Conflict) {
+        let other = conflict.other;
+        let own = self.races.order.is_here(other) && other.warp() == step.warp && other.lane() == conflict.lane;
+        if own && step.deed == Deed::Copy {
+            // Groups of one thread complete in their order, copies of one group do not.
+            if self.same_group(step.warp, conflict.lane, conflict.offset) {
+                self.one_sided(warp, step, conflict, Kind::CopyOverlap);
+            }
+        } else if own {
+            self.one_sided(warp, step, conflict, Kind::PendingCopy);
+        } else if self.is_same_store(step, conflict) && same_value(warp, step, conflict) {
+            self.one_sided(warp, step, conflict, Kind::SameValue);
+        } else {
+            self.race(warp, step, conflict);
+        }
+    }
+
+    /// A finding at the access that is looked at.
+    pub(super) fn one_sided(&mut self, warp: &Warp, step: &Step, conflict: &Conflict, kind: Kind) {
+        let (message, what, note) = match kind {
+            Kind::CopyOverlap => (
+                "two copies of one group go to the same place",
+                "is the target of this copy, too",
+                "copies of one group land in any order",
+            ),
+            Kind::SameValue => (
+                "several lanes of one store write the same value to one place",
+                "is written by another lane",
+                "PTX calls this a race all the same",
+            ),
+            _ => (
+                "access to what a copy of this thread is still reading or writing",
+                "is copied here",
+                "cp.async.wait_group or cp.async.wait_all must come before",
+            ),
+        };
+        let here = Side { site: step.site, who: self.who(warp, conflict.lane) };
+        let there = self.side(conflict.other);
+        let address = address(warp, step, conflict);
+        self.report(warp, kind, [here, there], address, message.to_string(), what.to_string(), note);
+    }
+
+    /// Of the two accesses the one that stands further down is named first, whichever came first this time.
+    pub(super) fn race(&mut self, warp: &Warp, step: &Step, conflict: &Conflict) {
+        let other = conflict.other;
+        let here = Side { site: step.site, who: self.who(warp, conflict.lane) };
+        let there = self.side(other);
+        let what = |site| deed(warp, site);
+        let copies = [here.site, there.site].into_iter().any(|site| what(site) == "copy");
+        let note = match () {
+            () if copies => "a copy is in order with other threads after its thread's wait and then a barrier",
+            () if !self.races.order.is_here(other) => "blocks of a launch are ordered by fences with atomics only",
+            () if other.warp() == step.warp => "lanes of a warp are ordered by bar.warp.sync or bar.sync",
+            () => "threads of a block are ordered by bar.sync",
+        };
+        let memory = if step.home == Home::Shared { "shared" } else { "global" };
+        let address = address(warp, step, conflict);
+        let mut sides = [here, there];
+        if self.line_of(warp, there.site) > self.line_of(warp, here.site) {
+            sides.reverse();
+        }
+        let (first, second) = (what(sides[0].site), what(sides[1].site));
+        let message = format!("this {first} and the {second} of another thread are in no order ({memory} memory)");
+        self.report(warp, Kind::Race, sides, address, message, format!("the {second}"), note);
+    }
+
+    /// A lane exits with a copy that it has not waited for.
+    pub(super) fn forgotten_copy(&mut self, warp: &Warp, lane: u32, exit: u32, copy: Stamp, offset: u64) {
+        let line = self.line_of(warp, copy.site());
+        let other = Elsewhere {
+            line: self.line_of(warp, exit),
+            who: self.who(warp, lane),
+            what: "exits here".to_string(),
+        };
+        let who = self.who(warp, lane);
+        self.findings.add(Kind::ForgottenCopy, line, other.line, || Found {
+            kind: Kind::ForgottenCopy,
+            line,
+            who,
+            address: Some(offset),
+            message: "a copy is pending when its thread exits".to_string(),
+            notes: vec![("cp.async.wait_all waits for all copies of a thread".to_string(), None)],
+            other: Some(other),
+        });
+    }
+
+    fn line_of(&self, warp: &Warp, site: u32) -> u32 {
+        warp.block.code.watched.get(site as usize).map_or(0, |watched| watched.line)
+    }
+
+    fn side(&self, stamp: Stamp) -> Side {
+        let block = self.races.order.place_of(stamp);
+        Side { site: stamp.site(), who: Who { block, warp: stamp.warp(), lane: stamp.lane() } }
+    }
+
+    #[allow(clippy::too_many_arguments)]
+    fn report(
+        &mut self,
+        warp: &Warp,
+        kind: Kind,
+        sides: [Side; 2],
+        address: u64,
+        message: String,
+        what: String,
+        note: &str,
+    ) {
+        let [line, other] = sides.map(|side| self.line_of(warp, side.site));
+        self.findings.add(kind, line, other, || Found {
+            kind,
+            line,
+            who: sides[0].who,
+            address: Some(address),
+            message,
+            notes: vec![(note.to_string(), None)],
+            other: Some(Elsewhere { line: other, who: sides[1].who, what }),
+        });
+    }
+
+    /// Whether the other access is that of another lane of the same instruction, this time.
+    fn is_same_store(&self, step: &Step, conflict: &Conflict) -> bool {
+        let other = conflict.other;
+        let now = self.races.order.is_now(step.warp, other);
+        let same = now && other.site() == step.site.min(u32::from(u16::MAX)) && other.warp() == step.warp;
+        let start = step.offsets[other.lane() as usize];
+        let covered = (start..start + u64::from(step.bytes)).contains(&conflict.offset);
+        step.deed == Deed::Write && same && step.lanes >> other.lane() & 1 != 0 && covered
+    }
+}
+
+/// One of two accesses.
+#[derive(Debug, Clone, Copy)]
+struct Side {
+    site: u32,
+    who: Who,
+}
+
+/// What an instruction does to memory, in a word.
+fn deed(warp: &Warp, site: u32) -> &'static str {
+    match warp.block.code.watched.get(site as usize).map(|watched| &watched.op) {
+        Some(Op::Store(_)) => "write",
+        Some(Op::Atomic { .. }) => "atomic access",
+        Some(Op::CopyAsync { .. }) => "copy",
+        _ => "read",
+    }
+}
+
+fn address(warp: &Warp, step: &Step, conflict: &Conflict) -> u64 {
+    let start = match step.home {
+        Home::Shared => 0,
+        Home::Global(index) => warp.block.regions[index].lo,
+    };
+    start + conflict.offset
+}
+
+/// Whether two lanes of a store write the same to a place.
+fn same_value(warp: &Warp, step: &Step, conflict: &Conflict) -> bool {
+    let code = warp.block.code;
+    let end = code.watched[step.site as usize].end;
+    let access = &code.accesses[code.insts[end as usize - 1].site as usize];
+    let value = |lane: u32| {
+        let at = (conflict.offset - step.offsets[lane as usize]) as u32;
+        let place = access.elements[(at / access.bytes) as usize];
+        // SAFETY: the store's operands lie in the warp's register file.
+        let element = unsafe { read_place(warp, place, lane as usize) };
+        let bits = 8 * (access.bytes - at % access.bytes).min(4);
+        (element >> (8 * (at % access.bytes))) & (u64::MAX >> (64 - bits))
+    };
+    value(conflict.lane) == value(conflict.other.lane())
+}

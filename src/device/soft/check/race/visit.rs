@@ -1,0 +1,158 @@
+//! One instruction's access to one memory, and what is wrong with it.
+
+use super::happens_before::{HappensBefore, Horizon};
+use super::stamp::Stamp;
+
+/// What an access does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Deed {
+    Read,
+    Write,
+    /// Reads and writes as one.
+    Atomic,
+    /// Begins to write, asynchronously.
+    Copy,
+}
+
+/// How far an instruction's accesses are atomic for other threads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub enum Strength {
+    #[default]
+    Weak,
+    /// For the threads of the block.
+    Block,
+    /// For all.
+    Device,
+}
+
+/// The instructions of a launch, as far as it matters for their accesses.
+#[derive(Debug, Default)]
+pub struct Sites {
+    /// By number; empty if all are weak.
+    pub strengths: Vec<Strength>,
+    /// Some instruction can put accesses of different blocks in order.
+    pub orders_blocks: bool,
+}
+
+impl Sites {
+    pub fn strength(&self, site: u32) -> Strength {
+        self.strengths.get(site as usize).copied().unwrap_or_default()
+    }
+}
+
+/// An access by lanes of a warp.
+#[derive(Clone, Copy)]
+pub struct Visit<'a> {
+    pub deed: Deed,
+    pub warp: u32,
+    pub lanes: u32,
+    /// Where each lane's first byte is, counted from the start of the memory.
+    pub offsets: &'a [u64; 32],
+    /// Bytes of each lane.
+    pub bytes: u32,
+    pub strength: Strength,
+    /// Of lane 0.
+    pub stamp: Stamp,
+    pub horizon: Horizon,
+}
+
+impl Visit<'_> {
+    /// The lanes, lowest first.
+    pub fn each_lane(&self) -> impl Iterator<Item = u32> + use<> {
+        lanes(self.lanes)
+    }
+
+    /// What a cell remembers of one lane.
+    pub fn stamp_of(&self, lane: u32) -> Stamp {
+        let stamp = self.stamp.of_lane(lane);
+        if self.deed == Deed::Copy { stamp.pending() } else { stamp }
+    }
+
+    /// Whether the lanes access all of a stretch, one behind the other.
+    pub fn is_row(&self) -> bool {
+        let first = self.offsets[0];
+        let step = u64::from(self.bytes);
+        self.lanes == !0 && (0..32).all(|lane| self.offsets[lane] == first + step * lane as u64)
+    }
+}
+
+/// The lanes of a mask, lowest first.
+pub fn lanes(mut mask: u32) -> impl Iterator<Item = u32> {
+    std::iter::from_fn(move || {
+        let lane = mask.trailing_zeros();
+        mask &= mask.wrapping_sub(1);
+        (lane < 32).then_some(lane)
+    })
+}
+
+/// An access that is not ordered with an earlier one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Conflict {
+    pub lane: u32,
+    /// The first byte in question, from the start of the memory.
+    pub offset: u64,
+    /// The earlier access, and whether it was a write.
+    pub other: Stamp,
+    pub other_writes: bool,
+}
+
+/// What an access meets: who knows whom, and which accesses are atomic.
+pub struct Context<'a> {
+    pub order: &'a HappensBefore,
+    pub sites: &'a Sites,
+}
+
+impl Context<'_> {
+    /// Whether a lane may access what `other` did: it is ordered, or both are atomic.
+    pub fn tolerates(&self, visit: &Visit, lane: u32, other: Stamp) -> bool {
+        if other.is_pending() {
+            return false;
+        }
+        self.order.knows(visit.warp, lane, other) || self.both_atomic(visit, other)
+    }
+
+    pub fn both_atomic(&self, visit: &Visit, other: Stamp) -> bool {
+        if visit.strength == Strength::Weak {
+            return false;
+        }
+        let needed = if self.order.is_here(other) { Strength::Block } else { Strength::Device };
+        visit.strength >= needed && self.sites.strength(other.site()) >= needed
+    }
+}
+
+/// Places that lanes access, those of the same place together.
+pub struct Groups {
+    count: usize,
+    offsets: [u64; 32],
+    lanes: [u32; 32],
+}
+
+/// Places among which a lane looks for its own.
+const COMPARED: usize = 8;
+
+impl Groups {
+    pub fn of(visit: &Visit) -> Groups {
+        let mut groups = Groups { count: 0, offsets: [0; 32], lanes: [0; 32] };
+        for lane in visit.each_lane() {
+            groups.add(visit.offsets[lane as usize], lane);
+        }
+        groups
+    }
+
+    fn add(&mut self, offset: u64, lane: u32) {
+        let last = self.count.wrapping_sub(1);
+        let found = match self.count {
+            0 => None,
+            _ if self.offsets[last] == offset => Some(last),
+            count => self.offsets[..count.min(COMPARED)].iter().position(|other| *other == offset),
+        };
+        let index = found.unwrap_or(self.count);
+        self.offsets[index] = offset;
+        self.lanes[index] |= 1 << lane;
+        self.count += usize::from(found.is_none());
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = (u64, u32)> {
+        self.offsets.iter().copied().zip(self.lanes).take(self.count)
+    }
+}
