@@ -244,7 +244,8 @@ impl Shared {
         params: &[u8],
     ) -> Result<()> {
         let code = module.entry(entry)?;
-        let mut checker = self.options.check.map(|check| Checker::new(check, std::mem::take(&mut state.races)));
+        let mut checker =
+            self.options.check.map(|check| Checker::new(check, std::mem::take(&mut state.races)));
         let cluster = launch::cluster(code, geometry);
         if checker.is_some() && cluster != [1; 3] {
             let reason = "a checked device runs no clusters".to_string();

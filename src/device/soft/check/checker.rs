@@ -1,10 +1,10 @@
 //! What one checked launch remembers.
 
 use super::Check;
-use super::copies::Copies;
-use super::race::{Conflict, Races};
 use super::collect::{Collection, Found, Who};
+use super::copies::Copies;
 use super::finding::{Finding, Kind, SourceLine};
+use super::race::{Conflict, Races};
 use crate::device::soft::chance::Chance;
 use crate::device::soft::exec::Warp;
 use crate::device::soft::fault::{Cause, Fault};

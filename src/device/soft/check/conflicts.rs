@@ -29,7 +29,9 @@ impl Checker {
             Home::Shared => u64::from(warp.shared_len),
             Home::Global(index) => warp.block.regions[index].len,
         };
-        if super::race::lanes(touch.lanes).any(|lane| touch.offsets[lane as usize] + u64::from(touch.bytes) > len) {
+        if super::race::lanes(touch.lanes)
+            .any(|lane| touch.offsets[lane as usize] + u64::from(touch.bytes) > len)
+        {
             return;
         }
         let (lanes, offsets, bytes, site) = (touch.lanes, touch.offsets, touch.bytes, touch.site);
@@ -51,7 +53,8 @@ impl Checker {
     #[cold]
     fn conflict(&mut self, warp: &Warp, step: &Step, conflict: &Conflict) {
         let other = conflict.other;
-        let own = self.races.order.is_here(other) && other.warp() == step.warp && other.lane() == conflict.lane;
+        let own =
+            self.races.order.is_here(other) && other.warp() == step.warp && other.lane() == conflict.lane;
         if own && step.deed == Deed::Copy {
             // Groups of one thread complete in their order, copies of one group do not.
             if self.same_group(step.warp, conflict.lane, conflict.offset) {
@@ -99,8 +102,12 @@ impl Checker {
         let what = |site| deed(warp, site);
         let copies = [here.site, there.site].into_iter().any(|site| what(site) == "copy");
         let note = match () {
-            () if copies => "a copy is in order with other threads after its thread's wait and then a barrier",
-            () if !self.races.order.is_here(other) => "blocks of a launch are ordered by fences with atomics only",
+            () if copies => {
+                "a copy is in order with other threads after its thread's wait and then a barrier"
+            }
+            () if !self.races.order.is_here(other) => {
+                "blocks of a launch are ordered by fences with atomics only"
+            }
             () if other.warp() == step.warp => "lanes of a warp are ordered by bar.warp.sync or bar.sync",
             () => "threads of a block are ordered by bar.sync",
         };
@@ -111,7 +118,8 @@ impl Checker {
             sides.reverse();
         }
         let (first, second) = (what(sides[0].site), what(sides[1].site));
-        let message = format!("this {first} and the {second} of another thread are in no order ({memory} memory)");
+        let message =
+            format!("this {first} and the {second} of another thread are in no order ({memory} memory)");
         self.report(warp, Kind::Race, sides, address, message, format!("the {second}"), note);
     }
 

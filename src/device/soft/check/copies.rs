@@ -77,7 +77,9 @@ impl Copies {
         }
         for lane in 0..32 {
             let pending = &mut self.thread(warp, lane).pending;
-            let Some(oldest) = pending.iter().find(|copy| !copy.landed).map(|copy| copy.group) else { continue };
+            let Some(oldest) = pending.iter().find(|copy| !copy.landed).map(|copy| copy.group) else {
+                continue;
+            };
             for copy in pending.iter_mut().filter(|copy| copy.group == oldest && !copy.landed) {
                 if chance.below(2) == 0 {
                     land(copy);
@@ -189,7 +191,8 @@ impl Checker {
     /// The thread's read of the source, when the copy begins and again when the thread has waited for it.
     fn read_source(&mut self, warp: &Warp, lane: u32, site: u32, copy: &Copy, reports: bool) {
         let regions = warp.block.regions;
-        let Some(region) = find(regions, copy.source, u64::from(copy.bytes)).filter(|_| copy.bytes != 0) else {
+        let Some(region) = find(regions, copy.source, u64::from(copy.bytes)).filter(|_| copy.bytes != 0)
+        else {
             return;
         };
         let index = regions.partition_point(|other| other.lo < region.lo);
@@ -218,7 +221,9 @@ impl Checker {
             thread.committed += 1;
         }
         let landed = thread.committed.saturating_sub(left.max(0) as u32);
-        while let Some(mut pending) = self.copies.thread(warp.index, lane).pending.pop_front_if(|p| p.group < landed) {
+        while let Some(mut pending) =
+            self.copies.thread(warp.index, lane).pending.pop_front_if(|p| p.group < landed)
+        {
             land(&mut pending);
             self.copies.count -= 1;
             let site = pending.stamp.site();

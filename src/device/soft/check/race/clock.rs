@@ -115,7 +115,8 @@ mod tests {
         two.add_lanes(2, 0, 0b110, 30);
         one.join(&two);
         assert_eq!(one.block(1), 10);
-        let known: Vec<_> = (0..4).map(|lane| (0..40).take_while(|t| one.knows(2, 0, lane, *t)).count()).collect();
+        let known: Vec<_> =
+            (0..4).map(|lane| (0..40).take_while(|t| one.knows(2, 0, lane, *t)).count()).collect();
         assert_eq!(known, [20, 30, 30, 0]);
     }
 }

@@ -147,5 +147,7 @@ fn skips(context: &Context, visit: &Visit, old: Stamp) -> bool {
 /// Whether it is an access of the lane itself, in this block.
 #[inline]
 fn is_own(visit: &Visit, lane: u32, stamp: Stamp) -> bool {
-    stamp >= visit.horizon.block && stamp.as_crowd().is_none() && stamp.is_same_thread(visit.stamp.of_lane(lane))
+    stamp >= visit.horizon.block
+        && stamp.as_crowd().is_none()
+        && stamp.is_same_thread(visit.stamp.of_lane(lane))
 }

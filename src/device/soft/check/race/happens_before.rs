@@ -214,9 +214,12 @@ impl HappensBefore {
     /// A barrier is complete, and the warps of `waiting` go on.
     pub fn complete(&mut self, barrier: usize, waiting: u32) {
         let arrived = std::mem::take(&mut self.arrived[barrier]);
-        let absent = |(index, warp): (usize, &Standing)| waiting >> index & 1 == 0 && warp.live | warp.left != 0;
-        let partial = self.warps.iter().enumerate().any(absent) || self.warps.iter().any(|warp| warp.left != 0);
-        let members: Vec<u32> = (0..self.warps.len() as u32).filter(|warp| waiting >> warp & 1 != 0).collect();
+        let absent =
+            |(index, warp): (usize, &Standing)| waiting >> index & 1 == 0 && warp.live | warp.left != 0;
+        let partial =
+            self.warps.iter().enumerate().any(absent) || self.warps.iter().any(|warp| warp.left != 0);
+        let members: Vec<u32> =
+            (0..self.warps.len() as u32).filter(|warp| waiting >> warp & 1 != 0).collect();
         if arrived.is_empty() && !partial {
             return self.align(&members);
         }

@@ -22,8 +22,8 @@ use crate::device::soft::lower::Code;
 use crate::device::soft::memory::Region;
 use crate::ptx::typed::{AddressSpace, Op};
 use crowd::Crowds;
-use happens_before::HappensBefore;
 use global::GlobalShadow;
+use happens_before::HappensBefore;
 use shared::SharedShadow;
 use visit::{Context, Sites, Strength, Visit};
 
@@ -133,6 +133,7 @@ fn strength(op: &Op) -> Strength {
 fn narrowest(code: &Code) -> u32 {
     let shared_or_global = |space| !matches!(space, AddressSpace::Local | AddressSpace::Param);
     let references = code.watched.iter().flat_map(|watched| &watched.references);
-    let bytes = references.filter(|reference| shared_or_global(reference.space)).map(|reference| reference.bytes);
+    let bytes =
+        references.filter(|reference| shared_or_global(reference.space)).map(|reference| reference.bytes);
     bytes.min().unwrap_or(4).min(4).trailing_zeros()
 }

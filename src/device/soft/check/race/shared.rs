@@ -146,7 +146,8 @@ impl SharedShadow {
         if visit.is_row() && visit.strength == Strength::Weak {
             let all = self.cells(visit.offsets[0], 32 * visit.bytes);
             let old = |stamps: &[Stamp]| stamps[all.clone()].iter().all(|stamp| *stamp < floor);
-            if self.aside.is_empty() && old(&self.writes) && self.reads.iter().all(|reads| old(&reads.stamps)) {
+            if self.aside.is_empty() && old(&self.writes) && self.reads.iter().all(|reads| old(&reads.stamps))
+            {
                 let each = (visit.bytes >> self.shift) as usize;
                 for (lane, stamps) in (0..).zip(self.writes[all].chunks_exact_mut(each)) {
                     stamps.fill(visit.stamp_of(lane));
@@ -170,7 +171,14 @@ impl SharedShadow {
     }
 
     #[inline]
-    fn check_reads(&self, context: &Context, visit: &Visit, lane: u32, cell: usize, found: &mut Vec<Conflict>) {
+    fn check_reads(
+        &self,
+        context: &Context,
+        visit: &Visit,
+        lane: u32,
+        cell: usize,
+        found: &mut Vec<Conflict>,
+    ) {
         for (warp, reads) in (0..).zip(&self.reads) {
             let recent = reads.stamps.get(cell).is_some_and(|stamp| *stamp >= visit.horizon.floor);
             if recent {
