@@ -5,12 +5,15 @@
 //! gradients of the inputs, the gradients of gamma and beta. The result for an image has the same bits in any batch.
 
 mod geometry;
+mod variant;
 
 use super::dropout::{Dropout, Mask};
 use crate::device::{DType, In, Out};
 use crate::graph::{Contribution, Tape, Tensor};
-use crate::kernels::norm;
+use crate::kernels::norm::group_norm_parameters;
 use geometry::Geometry;
+use half::bf16;
+use variant::{Storage, Variant};
 
 /// What is applied to the normalised values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,14 +23,15 @@ pub enum Activation {
     Silu,
 }
 
-/// y = dropout(activation((x - mean) / sqrt(var + eps) * gamma + beta)), f32, with mean and biased variance over the
+/// y = dropout(activation((x - mean) / sqrt(var + eps) * gamma + beta)), with mean and biased variance over the
 /// pixels and the channels of a group.
 ///
 /// `inputs` is one tensor `[N,H,W,C]`, or two that count as concatenated along C; groups may straddle the two.
-/// `gamma` and `beta` are `[C]`; group g has the channels g C/G .. (g+1) C/G.
+/// `gamma` and `beta` are `[C]`; group g has the channels g C/G .. (g+1) C/G. The inputs, y and their gradients are
+/// f32 or bf16, all numbers of channels multiples of 8 in bf16; everything else is f32 in any case.
 ///
 /// # Panics
-/// If shapes do not fit, the two inputs are one, `groups` does not divide C, or the dropout rate is outside
+/// If shapes or types do not fit, the two inputs are one, `groups` does not divide C, or the dropout rate is outside
 /// [0, 1).
 #[allow(clippy::too_many_arguments)] // Each is a part of the definition.
 pub fn group_norm(
@@ -45,6 +49,7 @@ pub fn group_norm(
     for parameter in [gamma, beta] {
         assert_eq!(parameter.dims(), [channels], "gamma or beta of a normalisation of {channels} channels");
     }
+    let dtype = inputs[0].dtype();
     let layer = Layer {
         x: inputs[0].clone(),
         second: inputs.get(1).map(|&second| second.clone()),
@@ -52,17 +57,12 @@ pub fn group_norm(
         beta: beta.clone(),
         activate: u32::from(activation == Activation::Silu),
         mask: Mask::new(dropout),
-        geometry: Geometry::new(n, h * w, first_channels, channels, groups),
+        geometry: Geometry::new(n, h * w, first_channels, channels, groups, dtype),
     };
-    let moments = layer.moments(tape);
-    let statistics = tape.is_training().then(|| tape.scratch(&[n, groups, 2], DType::F32));
-    let y = tape.temporary(&[n, h, w, channels], DType::F32);
-    layer.apply(tape, &moments, eps, &y, statistics.as_ref());
-    if let Some(statistics) = statistics {
-        let y = y.clone();
-        tape.on_backward(move |tape| layer.backward(tape, &statistics, &y));
+    match dtype {
+        DType::BF16 => layer.record::<bf16>(tape, eps),
+        _ => layer.record::<f32>(tape, eps),
     }
-    y
 }
 
 /// Channels of the second input; 0 if there is none.
@@ -91,7 +91,24 @@ struct Layer {
 }
 
 impl Layer {
-    fn second(&self) -> Option<In<f32>> {
+    /// Both passes over activations of type `T`.
+    fn record<T: Storage>(self, tape: &mut Tape, eps: f32) -> Tensor {
+        let kernels = T::variant(self.geometry.width);
+        let [n, h, w, _] = self.x.dims();
+        let channels = self.geometry.channels as usize;
+        let groups = channels / self.geometry.group_channels as usize;
+        let moments = self.moments(tape, &kernels);
+        let statistics = tape.is_training().then(|| tape.scratch(&[n, groups, 2], DType::F32));
+        let y = tape.temporary(&[n, h, w, channels], T::DTYPE);
+        self.apply(tape, &kernels, &moments, eps, &y, statistics.as_ref());
+        if let Some(statistics) = statistics {
+            let y = y.clone();
+            tape.on_backward(move |tape| self.backward(tape, &kernels, &statistics, &y));
+        }
+        y
+    }
+
+    fn second<T: Storage>(&self) -> Option<In<T>> {
         self.second.as_ref().map(Tensor::input)
     }
 
@@ -106,11 +123,10 @@ impl Layer {
     }
 
     /// Mean and sum of squared deviations of each channel over each chunk.
-    fn moments(&self, tape: &mut Tape) -> Tensor {
+    fn moments<T: Storage>(&self, tape: &mut Tape, kernels: &Variant<T>) -> Tensor {
         let g = &self.geometry;
         let moments = self.channel_pairs(tape);
-        let kernel = if g.vectors { norm::group_norm_moments_v4 } else { norm::group_norm_moments_v1 };
-        tape.launch(g.place(kernel(
+        tape.launch(g.place((kernels.moments)(
             self.x.input(),
             self.second(),
             moments.output(),
@@ -123,10 +139,17 @@ impl Layer {
         moments
     }
 
-    fn apply(&self, tape: &mut Tape, moments: &Tensor, eps: f32, y: &Tensor, statistics: Option<&Tensor>) {
+    fn apply<T: Storage>(
+        &self,
+        tape: &mut Tape,
+        kernels: &Variant<T>,
+        moments: &Tensor,
+        eps: f32,
+        y: &Tensor,
+        statistics: Option<&Tensor>,
+    ) {
         let g = &self.geometry;
-        let kernel = if g.vectors { norm::group_norm_apply_v4 } else { norm::group_norm_apply_v1 };
-        tape.launch(g.place(kernel(
+        tape.launch(g.place((kernels.apply)(
             self.x.input(),
             self.second(),
             moments.input(),
@@ -152,24 +175,28 @@ impl Layer {
         )));
     }
 
-    fn backward(&self, tape: &mut Tape, statistics: &Tensor, y: &Tensor) {
+    fn backward<T: Storage>(&self, tape: &mut Tape, kernels: &Variant<T>, statistics: &Tensor, y: &Tensor) {
         let Some(dy) = tape.gradient(y) else { return };
-        let sums = self.backward_sums(tape, statistics, &dy);
+        let sums = self.backward_sums(tape, kernels, statistics, &dy);
         let dx = tape.contribute(&self.x);
         let second_dx = self.second.as_ref().and_then(|second| tape.contribute(second));
         if dx.is_some() || second_dx.is_some() {
-            self.backward_apply(tape, statistics, &sums, &dy, dx.as_ref(), second_dx.as_ref());
+            self.backward_apply(tape, kernels, statistics, &sums, &dy, [dx.as_ref(), second_dx.as_ref()]);
         }
         self.parameters(tape, &sums);
     }
 
     /// Sums of dz and of dz xhat for each channel over each chunk.
-    fn backward_sums(&self, tape: &mut Tape, statistics: &Tensor, dy: &Tensor) -> Tensor {
+    fn backward_sums<T: Storage>(
+        &self,
+        tape: &mut Tape,
+        kernels: &Variant<T>,
+        statistics: &Tensor,
+        dy: &Tensor,
+    ) -> Tensor {
         let g = &self.geometry;
         let sums = self.channel_pairs(tape);
-        let kernel =
-            if g.vectors { norm::group_norm_backward_sums_v4 } else { norm::group_norm_backward_sums_v1 };
-        tape.launch(g.place(kernel(
+        tape.launch(g.place((kernels.backward_sums)(
             self.x.input(),
             self.second(),
             statistics.input(),
@@ -193,22 +220,21 @@ impl Layer {
         sums
     }
 
-    fn backward_apply(
+    /// `dx` is the share of each input's gradient.
+    fn backward_apply<T: Storage>(
         &self,
         tape: &mut Tape,
+        kernels: &Variant<T>,
         statistics: &Tensor,
         sums: &Tensor,
         dy: &Tensor,
-        dx: Option<&Contribution>,
-        second_dx: Option<&Contribution>,
+        [dx, second_dx]: [Option<&Contribution>; 2],
     ) {
         let g = &self.geometry;
-        let kernel =
-            if g.vectors { norm::group_norm_backward_apply_v4 } else { norm::group_norm_backward_apply_v1 };
         let so_far =
             |share: Option<&Contribution>| share.and_then(|share| share.so_far.as_ref().map(Tensor::input));
         let total = |share: Option<&Contribution>| share.map(|share| share.total.output());
-        tape.launch(g.place(kernel(
+        tape.launch(g.place((kernels.backward_apply)(
             self.x.input(),
             self.second(),
             statistics.input(),
@@ -250,7 +276,7 @@ impl Layer {
         }
         let channels = self.geometry.channels;
         let parts = (self.images() * self.geometry.chunks()) as u32;
-        let call = norm::group_norm_parameters(sums.input(), dgamma, dbeta, channels, parts);
+        let call = group_norm_parameters(sums.input(), dgamma, dbeta, channels, parts);
         tape.launch(call.grid(channels.div_ceil(32) as usize, 1, 1));
     }
 }
