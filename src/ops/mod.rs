@@ -33,4 +33,5 @@ pub mod q_sample;
 pub mod reverse_update;
 pub mod silu;
 pub mod timestep_embedding;
+pub mod to_bf16;
 pub mod to_u8;

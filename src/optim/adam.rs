@@ -2,7 +2,7 @@
 
 use super::config::{AdamConfig, Decay};
 use crate::device::{Buffer, DType, Device, Result};
-use crate::graph::Tape;
+use crate::graph::{Tape, Tensor};
 use crate::history::History;
 use crate::kernels::optim;
 use crate::ops::advance::advance;
@@ -48,6 +48,7 @@ impl State {
 pub struct Optimizer {
     config: AdamConfig,
     parameters: Arc<Buffer>,
+    copy: Option<Arc<Buffer>>,
     gradients: Arc<Buffer>,
     len: usize,
     state: State,
@@ -79,7 +80,16 @@ impl Optimizer {
             skipped: Arc::new(device.upload(&[0u64])?),
         };
         let (norms, rates) = (History::new(device, HISTORY)?, History::new(device, HISTORY)?);
-        Ok(Optimizer { config, parameters, gradients, len, state, norms, rates })
+        Ok(Optimizer { config, parameters, copy: None, gradients, len, state, norms, rates })
+    }
+
+    /// Keeps `copy`, bf16, as the parameters are after every step, rounded.
+    ///
+    /// # Panics
+    /// If it is of another length.
+    pub fn with_copy(self, copy: Arc<Buffer>) -> Optimizer {
+        assert_eq!(copy.bytes(), self.len * DType::BF16.bytes(), "a copy of {} parameters", self.len);
+        Optimizer { copy: Some(copy), ..self }
     }
 
     /// Appends the update from the gradients that the tape has left in the arena, and moves the step counter
@@ -98,6 +108,7 @@ impl Optimizer {
         let first_moment = flat(tape, &self.state.first_moment);
         let second_moment = flat(tape, &self.state.second_moment);
         let ema = flat(tape, &self.state.ema);
+        let copy = self.copy.as_ref().map(|copy| tape.resident(copy, 0, &[self.len], DType::BF16));
         let step = tape.resident(&self.state.step, 0, &[1], DType::U64);
         let skipped = tape.resident(&self.state.skipped, 0, &[1], DType::U64);
         let (norms, rates) = (self.norms.tensor(tape), self.rates.tensor(tape));
@@ -133,6 +144,7 @@ impl Optimizer {
             second_moment.in_out(),
             parameters.in_out(),
             ema.in_out(),
+            copy.as_ref().map(Tensor::in_out),
             beta1 as f32,
             (1.0 - beta1) as f32,
             beta2 as f32,

@@ -6,6 +6,7 @@ use crate::common::random::Random;
 use ddpm_ptx::device::{Buffer, DType};
 use ddpm_ptx::graph::{Program, Tape};
 use ddpm_ptx::optim::{AdamConfig, Decay, Optimizer};
+use half::bf16;
 use std::sync::Arc;
 
 /// Parameters whose gradients the test chooses.
@@ -13,6 +14,7 @@ pub struct Training {
     pub optimizer: Optimizer,
     parameters: Arc<Buffer>,
     gradients: Arc<Buffer>,
+    copy: Arc<Buffer>,
     program: Program,
 }
 
@@ -21,13 +23,15 @@ impl Training {
         let device = device();
         let parameters = Arc::new(device.upload(&start).unwrap());
         let gradients = Arc::new(device.alloc_zeroed::<f32>(start.len()).unwrap());
-        let optimizer =
-            Optimizer::new(&device, parameters.clone(), gradients.clone(), start.len(), config).unwrap();
+        let copy = Arc::new(device.alloc::<bf16>(start.len()).unwrap());
+        let optimizer = Optimizer::new(&device, parameters.clone(), gradients.clone(), start.len(), config)
+            .unwrap()
+            .with_copy(copy.clone());
         let mut tape = Tape::inference();
         optimizer.record(&mut tape);
         let program = tape.compile(&device).unwrap();
         program.poison().unwrap();
-        Training { optimizer, parameters, gradients, program }
+        Training { optimizer, parameters, gradients, copy, program }
     }
 
     pub fn step(&mut self, gradients: &[f32]) {
@@ -41,6 +45,10 @@ impl Training {
 
     pub fn ema(&self) -> Vec<f32> {
         self.optimizer.state().ema.to_vec().unwrap()
+    }
+
+    fn copy(&self) -> Vec<bf16> {
+        self.copy.to_vec().unwrap()
     }
 
     fn bytes(&self) -> Vec<Vec<u8>> {
@@ -124,6 +132,18 @@ fn adam_against_f64() {
             assert_close(&what("weights"), &[len], &training.parameters(), &w);
             assert_close(&what("moving average"), &[len], &training.ema(), &ema);
         }
+    }
+}
+
+/// The copy is the parameters to nearest even, as the `half` crate rounds.
+#[test]
+fn the_copy_is_rounded() {
+    let mut random = Random::new(17);
+    let mut training = Training::new(random.normals(2044), AdamConfig { warmup: 0, ..AdamConfig::default() });
+    for _ in 0..2 {
+        training.step(&random.normals(2044));
+        let want: Vec<bf16> = training.parameters().into_iter().map(bf16::from_f32).collect();
+        assert_eq!(training.copy(), want);
     }
 }
 
