@@ -3,7 +3,8 @@
 use crate::common::bounded::Bounded;
 use crate::common::compare::{Expected, assert_close, assert_same_bits};
 use crate::common::random::Random;
-use crate::common::recording::Recording;
+use crate::common::recording::{Recording, rounded, widened};
+use ddpm_ptx::device::DType;
 use ddpm_ptx::ops::dropout::Dropout;
 use ddpm_ptx::ops::group_norm::{Activation, group_norm};
 use ddpm_ptx::ops::silu::silu;
@@ -29,6 +30,8 @@ struct Case {
     rate: f32,
     /// Mean and standard deviation of the input.
     distribution: [f64; 2],
+    /// Of the inputs, y and their gradients.
+    dtype: DType,
 }
 
 impl Case {
@@ -41,7 +44,22 @@ impl Case {
             activation: Activation::Silu,
             rate: 0.0,
             distribution: [0.3, 1.2],
+            dtype: DType::F32,
         }
+    }
+
+    fn in_bf16(self) -> Case {
+        Case { dtype: DType::BF16, ..self }
+    }
+
+    /// `values` as the activations' type can hold them.
+    fn storable(&self, values: Vec<f32>) -> Vec<f32> {
+        if self.dtype == DType::BF16 { widened(&rounded(&values)) } else { values }
+    }
+
+    /// What is expected of a value that is stored as an activation.
+    fn stored(&self, expected: Expected) -> Expected {
+        if self.dtype == DType::BF16 { expected.in_bf16() } else { expected }
     }
 
     fn pixel_count(&self) -> usize {
@@ -109,7 +127,9 @@ impl Data {
         let [mean, deviation] = case.distribution;
         let mut input = |channels: usize| -> Vec<f32> {
             let len = case.n * case.pixel_count() * channels;
-            random.normals(len).iter().map(|z| (mean + deviation * f64::from(*z)) as f32).collect()
+            let values =
+                random.normals(len).iter().map(|z| (mean + deviation * f64::from(*z)) as f32).collect();
+            case.storable(values)
         };
         let inputs = case.channels.iter().filter(|&&channels| channels > 0).map(|&c| input(c)).collect();
         let channels = case.all_channels();
@@ -117,7 +137,7 @@ impl Data {
             inputs,
             gamma: random.uniforms(channels, 0.5, 1.5),
             beta: random.uniforms(channels, -1.0, 1.0),
-            dy: random.normals(case.n * case.pixel_count() * channels),
+            dy: case.storable(random.normals(case.n * case.pixel_count() * channels)),
         }
     }
 }
@@ -128,7 +148,10 @@ fn run(case: &Case, data: &Data) -> Results<f32> {
         .inputs
         .iter()
         .zip(case.channels)
-        .map(|(input, channels)| recording.parameter(&case.shape(channels), input))
+        .map(|(input, channels)| match case.dtype {
+            DType::BF16 => recording.parameter_bf16(&case.shape(channels), input, DType::BF16),
+            _ => recording.parameter(&case.shape(channels), input),
+        })
         .collect();
     let channels = case.all_channels();
     let gamma = recording.parameter(&[channels], &data.gamma);
@@ -185,7 +208,8 @@ fn reference(case: &Case, data: &Data) -> Results<Expected> {
                 let z = normal * number(data.gamma[c]) + number(data.beta[c]);
                 let factor = Bounded::exact(mask[i]);
                 let (value, slope) = activate(case.activation, z);
-                y[i] = if mask[i] == 0.0 { Expected::exact(0.0) } else { (value * factor).into() };
+                y[i] =
+                    if mask[i] == 0.0 { Expected::exact(0.0) } else { case.stored((value * factor).into()) };
                 let gradient = number(data.dy[i]) * factor * slope;
                 hat.push(normal);
                 dz.push(gradient);
@@ -196,7 +220,8 @@ fn reference(case: &Case, data: &Data) -> Results<Expected> {
             let mean_weighted = Bounded::sum((0..members.len()).map(weighted), DEPTH) / count;
             let mean_product = Bounded::sum((0..members.len()).map(|k| weighted(k) * hat[k]), DEPTH) / count;
             for (k, &(i, _)) in members.iter().enumerate() {
-                dx[i] = (rstd * (weighted(k) - mean_weighted - hat[k] * mean_product)).into();
+                let gradient = rstd * (weighted(k) - mean_weighted - hat[k] * mean_product);
+                dx[i] = case.stored(gradient.into());
             }
         }
     }
@@ -255,6 +280,19 @@ fn ragged_shapes() {
     check(Case::new(2, [9, 9], [7, 0], 7), 16);
     check(Case::new(2, [16, 16], [64, 0], 8), 17);
     check(Case::new(1, [1, 65], [36, 0], 4), 18);
+}
+
+/// Channels by eights, as bf16 has them: several slabs, chunks, groups that straddle vectors and inputs, dropout.
+#[test]
+fn bf16_shapes() {
+    check(Case::new(1, [1, 1], [8, 0], 4).in_bf16(), 111);
+    check(Case::new(2, [4, 4], [32, 0], 32).in_bf16(), 112);
+    check(Case::new(3, [5, 7], [24, 0], 2).in_bf16(), 113);
+    check(Case::new(1, [2, 3], [520, 0], 2).in_bf16(), 114);
+    check(Case::new(2, [16, 16], [64, 64], 8).in_bf16(), 115);
+    check(Case::new(1, [64, 48], [16, 8], 3).in_bf16(), 116);
+    check(Case { rate: 0.3, ..Case::new(2, [3, 5], [24, 16], 5) }.in_bf16(), 117);
+    check(Case { activation: Activation::None, ..Case::new(2, [6, 6], [24, 0], 4) }.in_bf16(), 118);
 }
 
 #[test]
