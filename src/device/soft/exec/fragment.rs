@@ -9,6 +9,7 @@
 
 use super::Warp;
 use super::half::{bf16_to_f32, f16_to_f32};
+use super::matrix::transpose;
 use super::transpose::{Places, gather};
 use crate::ptx::typed::{Mma, Scalar};
 
@@ -73,22 +74,24 @@ impl Factor {
         Order { even, odd: if self.pack() == 2 { 64 } else { 1 }, pairs: self.k / 2 }
     }
 
-    /// The left matrix of the registers of A in `slots`, as f32.
+    /// The left matrix of the registers of A, as f32.
     ///
     /// # Safety
-    /// The slots lie in the register file, `to` points to [`NUMBERS`] numbers, and the CPU has level `L`.
+    /// The sources belong to the warp's code and are checked, `to` points to [`NUMBERS`] numbers, and the CPU has
+    /// level `L`.
     #[inline(always)]
-    pub(super) unsafe fn left<const L: u8>(self, warp: &Warp, slots: &[u16], to: *mut f32) {
-        for (register, slot) in slots.iter().enumerate() {
+    pub(super) unsafe fn left<const L: u8>(self, warp: &Warp, sources: &[Source], to: *mut f32) {
+        for (register, source) in sources.iter().enumerate() {
             // Register 2 j holds rows 0 to 7, register 2 j + 1 rows 8 to 15.
             let (group, below) = (register / 2 * self.pack(), 32 * (register % 2));
+            let to = to.wrapping_add(64 * group + below);
             // SAFETY: the caller's contract.
             unsafe {
-                let from = warp.slot::<u32>(*slot);
-                for half in [0, 16] {
-                    let to = to.add(64 * group + below + half);
-                    self.widen(from.add(half), to, to.add(64));
-                }
+                let mut staged = [0; 8];
+                let rows = source.rows(warp, &mut staged);
+                self.widen(four_rows::<L>([rows[0], rows[1], rows[2], rows[3]]), to, to.add(64));
+                let to = to.add(16);
+                self.widen(four_rows::<L>([rows[4], rows[5], rows[6], rows[7]]), to, to.add(64));
             }
         }
     }
@@ -101,20 +104,19 @@ impl Factor {
     pub(super) unsafe fn right<const L: u8>(
         self,
         warp: &Warp,
-        left: &[u16],
-        right: Option<&[u16]>,
+        left: &[Source],
+        right: Option<&[Source]>,
         to: *mut f32,
     ) {
         // SAFETY: the caller's contract.
         unsafe {
             let mut words = [[0u32; 16]; 4];
             for register in 0..self.registers() {
-                let columns = Columns::new(warp, left[register], right.map(|right| right[register]));
-                columns.words::<L>(words.as_mut_ptr().cast());
+                columns::<L>(warp, left[register], right.map(|right| right[register]), &mut words);
                 let first = 16 * 4 * self.pack() * register;
                 for (row, words) in words.iter().enumerate() {
                     let to = to.add(first + 16 * self.pack() * row);
-                    self.widen(words.as_ptr(), to, to.add(16));
+                    self.widen(*words, to, to.add(16));
                 }
             }
         }
@@ -123,32 +125,31 @@ impl Factor {
     /// Sixteen words to the numbers that they hold: the only or the first ones, and the second ones.
     ///
     /// # Safety
-    /// The pointers point to 16 words and numbers.
+    /// The pointers point to 16 numbers.
     #[inline(always)]
-    unsafe fn widen(self, words: *const u32, first: *mut f32, second: *mut f32) {
-        // SAFETY: the caller's contract.
-        unsafe {
-            let words = words.cast::<[u32; 16]>().read();
-            let (mut low, mut high) = ([0f32; 16], [0f32; 16]);
-            match self.element {
-                Element::Bf16 => {
-                    for lane in 0..16 {
-                        low[lane] = bf16_to_f32(words[lane]);
-                        high[lane] = f32::from_bits(words[lane] & 0xFFFF_0000);
-                    }
-                }
-                Element::F16 => {
-                    for lane in 0..16 {
-                        low[lane] = f16_to_f32(words[lane] & 0xFFFF);
-                        high[lane] = f16_to_f32(words[lane] >> 16);
-                    }
-                }
-                Element::Tf32 => {
-                    for lane in 0..16 {
-                        low[lane] = f32::from_bits(words[lane] & 0xFFFF_E000);
-                    }
+    unsafe fn widen(self, words: [u32; 16], first: *mut f32, second: *mut f32) {
+        let (mut low, mut high) = ([0f32; 16], [0f32; 16]);
+        match self.element {
+            Element::Bf16 => {
+                for lane in 0..16 {
+                    low[lane] = bf16_to_f32(words[lane]);
+                    high[lane] = f32::from_bits(words[lane] & 0xFFFF_0000);
                 }
             }
+            Element::F16 => {
+                for lane in 0..16 {
+                    low[lane] = f16_to_f32(words[lane] & 0xFFFF);
+                    high[lane] = f16_to_f32(words[lane] >> 16);
+                }
+            }
+            Element::Tf32 => {
+                for lane in 0..16 {
+                    low[lane] = f32::from_bits(words[lane] & 0xFFFF_E000);
+                }
+            }
+        }
+        // SAFETY: the caller's contract.
+        unsafe {
             first.cast::<[f32; 16]>().write(low);
             if self.element != Element::Tf32 {
                 second.cast::<[f32; 16]>().write(high);
@@ -157,39 +158,103 @@ impl Factor {
     }
 }
 
-/// The same register of two B, as columns of four words.
-pub(super) struct Columns([*const u32; 2]);
+/// Where a register of A or B comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Source {
+    Slot(u16),
+    /// A matrix of an `ldmatrix`, straight from shared memory. The addresses of its eight rows are in lanes `lane` to
+    /// `lane + 7` of the slot `address`.
+    Matrix { address: u16, offset: u32, lane: u8, transposed: bool },
+}
+
+/// Eight pieces of 16 bytes: the lanes of a register in their order.
+pub(super) type Rows = [*const u8; 8];
+
+impl Source {
+    /// `staged` is memory for a matrix that must be transposed first.
+    ///
+    /// # Safety
+    /// The source belongs to the warp's code, and the addresses are checked.
+    #[inline(always)]
+    pub(super) unsafe fn rows(self, warp: &Warp, staged: &mut [u128; 8]) -> Rows {
+        let behind = |first: *const u8| [0, 1, 2, 3, 4, 5, 6, 7].map(|row| first.wrapping_add(16 * row));
+        // SAFETY: the caller's contract.
+        unsafe {
+            match self {
+                Source::Slot(slot) => behind(warp.slot::<u8>(slot)),
+                Source::Matrix { address, offset, lane, transposed } => {
+                    let addresses = warp.slot::<u32>(address).add(lane as usize);
+                    let shared = warp.shared.wrapping_add(offset as usize);
+                    let mut rows = [std::ptr::null(); 8];
+                    for (row, place) in rows.iter_mut().enumerate() {
+                        // Volatile, or the compiler loads the addresses as vectors and takes them apart again.
+                        *place = shared.wrapping_add(addresses.add(row).read_volatile() as usize).cast_const();
+                    }
+                    if transposed {
+                        *staged = transpose(rows.map(|row| row.cast::<u128>().read_unaligned()));
+                        return behind(staged.as_ptr().cast());
+                    }
+                    rows
+                }
+            }
+        }
+    }
+}
+
+/// The words of four rows.
+///
+/// # Safety
+/// 16 bytes are readable at each place, and the CPU has level `L`.
+#[inline(always)]
+unsafe fn four_rows<const L: u8>(rows: [*const u8; 4]) -> [u32; 16] {
+    // SAFETY: the caller's contract.
+    unsafe {
+        #[cfg(target_arch = "x86_64")]
+        if L == crate::device::soft::level::AVX512 {
+            use std::arch::x86_64::*;
+            let x = _mm512_castsi128_si512(_mm_loadu_si128(rows[0].cast()));
+            let x = _mm512_inserti32x4::<1>(x, _mm_loadu_si128(rows[1].cast()));
+            let x = _mm512_inserti32x4::<2>(x, _mm_loadu_si128(rows[2].cast()));
+            return std::mem::transmute(_mm512_inserti32x4::<3>(x, _mm_loadu_si128(rows[3].cast())));
+        }
+        std::mem::transmute(rows.map(|row| row.cast::<[u32; 4]>().read_unaligned()))
+    }
+}
 
 /// What a missing B reads.
 static NOTHING: [u32; 32] = [0; 32];
 
-impl Columns {
-    /// # Safety
-    /// The slots lie in the register file.
-    #[inline(always)]
-    pub unsafe fn new(warp: &Warp, left: u16, right: Option<u16>) -> Columns {
-        // SAFETY: the caller's contract.
-        unsafe {
-            let right = right.map_or(NOTHING.as_ptr(), |right| warp.slot::<u32>(right).cast_const());
-            Columns([warp.slot(left), right])
-        }
-    }
-
-    /// Four rows of 16 words: word 0 of each column, word 1, ...
-    ///
-    /// # Safety
-    /// `to` points to 64 words, and the CPU has level `L`.
-    #[inline(always)]
-    pub unsafe fn words<const L: u8>(&self, to: *mut u32) {
-        // SAFETY: the caller's contract.
-        unsafe { gather::<_, L>([to, to.add(16), to.add(32), to.add(48)], self) }
+/// The same register of two B as four rows of 16 words: word 0 of each column, word 1, ...
+///
+/// # Safety
+/// As for [`Factor::left`].
+#[inline(always)]
+pub(super) unsafe fn columns<const L: u8>(
+    warp: &Warp,
+    left: Source,
+    right: Option<Source>,
+    words: &mut [[u32; 16]; 4],
+) {
+    // SAFETY: the caller's contract.
+    unsafe {
+        let (mut staged_left, mut staged_right) = ([0; 8], [0; 8]);
+        let left = left.rows(warp, &mut staged_left);
+        let right = match right {
+            Some(right) => right.rows(warp, &mut staged_right),
+            None => [NOTHING.as_ptr().cast(); 8],
+        };
+        let [a, b, c, d] = words;
+        let to = [a.as_mut_ptr(), b.as_mut_ptr(), c.as_mut_ptr(), d.as_mut_ptr()];
+        gather::<_, L>(to, &Columns([left, right]));
     }
 }
+
+/// The columns of two B, in the order of a tile's.
+struct Columns([Rows; 2]);
 
 impl Places for Columns {
     #[inline(always)]
     unsafe fn at(&self, lane: usize) -> *mut u8 {
-        let column = 2 * (lane % 4) + lane / 4 % 2;
-        self.0[lane / 8].wrapping_add(4 * column).cast_mut().cast()
+        self.0[lane / 8][2 * (lane % 4) + lane / 4 % 2].cast_mut()
     }
 }

@@ -15,13 +15,13 @@ type Rows = [u128; 8];
 /// A matrix as a register holds it: its rows one behind the other, or its columns.
 #[inline(always)]
 fn register_of(rows: Rows, transposed: bool) -> Rows {
-    if transposed { columns(rows) } else { rows }
+    if transposed { transpose(rows) } else { rows }
 }
 
 /// Eight rows of eight 16-bit elements to eight columns.
 #[cfg(target_arch = "x86_64")]
 #[inline(always)]
-fn columns(rows: Rows) -> Rows {
+pub(super) fn transpose(rows: Rows) -> Rows {
     use std::arch::x86_64::*;
     // SAFETY: SSE2 is part of the architecture; both types are 16 bytes of anything.
     unsafe {
@@ -51,7 +51,7 @@ fn columns(rows: Rows) -> Rows {
 /// Eight rows of eight 16-bit elements to eight columns.
 #[cfg(not(target_arch = "x86_64"))]
 #[inline(always)]
-fn columns(rows: Rows) -> Rows {
+pub(super) fn transpose(rows: Rows) -> Rows {
     let element = |row: usize, column: usize| rows[row] >> (16 * column) & 0xFFFF;
     std::array::from_fn(|column| (0..8).fold(0, |bits, row| bits | element(row, column) << (16 * row)))
 }
@@ -138,7 +138,7 @@ pub unsafe fn move_matrix(ip: *const Inst, warp: &mut Warp) -> *const Inst {
             return ip.add(1);
         }
         let rows = warp.slot::<Rows>(i.a).read();
-        warp.slot::<Rows>(i.d).write(columns(rows));
+        warp.slot::<Rows>(i.d).write(transpose(rows));
         ip.add(1)
     }
 }

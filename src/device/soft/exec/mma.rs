@@ -6,7 +6,7 @@
 //! order of Intel's AMX, except for subnormals ([`super::amx`] is used where there cannot be any), and gives the
 //! same bits at every level; a GPU has an order of its own that nobody documents.
 
-use super::fragment::{Element, Factor, NUMBERS};
+use super::fragment::{Element, Factor, NUMBERS, Source};
 use super::tile::{gather, scatter};
 use super::{Body, Handler, Inst, Warp, handler, mma_run};
 use crate::device::soft::level::Level;
@@ -40,13 +40,16 @@ impl Body for Product {
                 return ip.add(1);
             }
             let factor = Factor { element: ELEMENTS[i.d as usize], k: i.a as usize };
+            let slots = |list: &[u16]| -> [Source; 4] {
+                std::array::from_fn(|k| Source::Slot(list[k % list.len()]))
+            };
             let (d, rest) = warp.block.code.lists[i.imm as usize..].split_at(4);
             let (a, rest) = rest.split_at(2 * factor.registers());
             let (b, c) = rest.split_at(factor.registers());
             let (mut left, mut right) = (Matrix([0.0; NUMBERS]), Matrix([0.0; NUMBERS]));
             let mut sums = Matrix([0.0; NUMBERS]);
-            factor.left::<L>(warp, a, left.0.as_mut_ptr());
-            factor.right::<L>(warp, b, None, right.0.as_mut_ptr());
+            factor.left::<L>(warp, &slots(a)[..a.len()], left.0.as_mut_ptr());
+            factor.right::<L>(warp, &slots(b)[..b.len()], None, right.0.as_mut_ptr());
             gather(warp, &[c[0], c[1], c[2], c[3]], None, sums.0.as_mut_ptr());
             mma_run::one::<L>(&factor.order(), left.0.as_ptr(), right.0.as_ptr(), sums.0.as_mut_ptr());
             scatter(warp, sums.0.as_ptr(), &[d[0], d[1], d[2], d[3]], None);

@@ -1,11 +1,13 @@
-//! Runs of `mma` as one instruction.
+//! Runs of `ldmatrix` and `mma` as one instruction.
 //!
-//! A run multiplies every A of a list with every B of another one and adds to sums that are kept as
-//! [tiles](super::tile). Each A and each B becomes a matrix of f32 once. Every sum gets the additions of its `mma`
-//! in the same order, so the bits are those of the single instructions, which stand behind this one and run where
-//! it cannot: in a warp that is not whole or has diverged.
+//! A step of a run multiplies every A of a list with every B of another one and adds to sums that are kept as
+//! [tiles](super::tile). Each A and each B becomes a matrix of f32 once; where an `ldmatrix` of the run loads it,
+//! straight from shared memory. Every sum gets the additions of its `mma` in the same order, so the bits are those
+//! of the single instructions, which stand behind this one and run where it cannot: in a warp that is not whole or
+//! has diverged, and for an address that is a fault.
 
-use super::fragment::{Factor, NUMBERS, Order};
+use super::address::Address;
+use super::fragment::{Factor, NUMBERS, Order, Source};
 use super::row::{Plain, Row};
 #[cfg(target_arch = "x86_64")]
 use super::row::{Ymm, Zmm};
@@ -15,29 +17,66 @@ use crate::device::soft::level::Level;
 #[cfg(target_arch = "x86_64")]
 use crate::device::soft::level::{AVX2, AVX512};
 
-/// A run of `mma`.
-#[derive(Debug, Clone)]
+/// A run.
+#[derive(Debug, Clone, Default)]
 pub struct MmaRun {
-    pub factor: Factor,
-    /// Slots of the registers of each A.
-    pub rows: Vec<Vec<u16>>,
-    /// Of one or two B for each column of tiles.
-    pub columns: Vec<(Vec<u16>, Option<Vec<u16>>)>,
-    /// Indices of the tiles, row by row.
-    pub tiles: Vec<u16>,
-    /// The same as a set.
+    pub steps: Vec<Step>,
+    /// Address registers of the loads.
+    pub bases: Vec<Base>,
+    /// Loaded registers that are read behind the run, and their slots.
+    pub exports: Vec<(Source, u16)>,
+    /// The tiles of all steps.
     pub set: u64,
     /// Instructions that this one stands for.
     pub covers: usize,
 }
 
-/// A's and pairs of B's of a run, at most.
+/// A product of A's and B's.
+#[derive(Debug, Clone)]
+pub struct Step {
+    pub factor: Factor,
+    /// The registers of each A.
+    pub rows: Vec<Vec<Source>>,
+    /// Those of one or two B for each column of tiles.
+    pub columns: Vec<(Vec<Source>, Option<Vec<Source>>)>,
+    /// Indices of the tiles, row by row.
+    pub tiles: Vec<u16>,
+}
+
+/// A register with addresses in shared memory.
+#[derive(Debug, Clone, Copy)]
+pub struct Base {
+    pub slot: u16,
+    /// The largest offset that is added.
+    pub most: u32,
+    /// Lanes that hold addresses.
+    pub lanes: u32,
+}
+
+/// A's and pairs of B's of a step, at most.
 pub const MAX_SIDE: usize = 8;
+/// Steps of a run, at most.
+pub const MAX_STEPS: usize = 8;
 
 impl MmaRun {
     /// Scratch slots.
     pub fn scratch(&self) -> usize {
-        (self.rows.len() + self.columns.len()) * NUMBERS / 32
+        let matrices = self.steps.iter().map(|step| step.rows.len() + step.columns.len());
+        matrices.max().unwrap_or(0) * NUMBERS / 32
+    }
+
+    /// Whether all addresses of the loads are multiples of 16 inside the shared memory.
+    ///
+    /// # Safety
+    /// The run belongs to the warp's code, and the CPU has level `L`.
+    #[inline(always)]
+    unsafe fn inside<const L: u8>(&self, warp: &Warp) -> bool {
+        self.bases.iter().all(|base| {
+            // SAFETY: the caller's contract.
+            u64::from(warp.shared_len).checked_sub(16 + u64::from(base.most)).is_some_and(|limit| unsafe {
+                u32::inside::<L>(warp.slot(base.slot), 0, limit, 16, base.lanes)
+            })
+        })
     }
 }
 
@@ -50,22 +89,41 @@ impl Body for Run {
         // SAFETY: the run and its slots belong to the warp's code.
         unsafe {
             let run = warp.block.code.mma_runs.get_unchecked((*ip).imm as usize);
-            if !warp.converged() || warp.active != !0 {
+            if !warp.converged() || warp.active != !0 || !run.inside::<L>(warp) {
                 tile::put_back(warp, run.set);
                 return ip.add(1);
             }
             take(warp, run.set);
-            let scratch = warp.block.scratch.cast::<f32>();
-            let right = scratch.add(NUMBERS * run.rows.len());
-            for (column, (first, second)) in run.columns.iter().enumerate() {
-                run.factor.right::<L>(warp, first, second.as_deref(), right.add(NUMBERS * column));
+            for step in &run.steps {
+                multiply::<L>(step, warp);
             }
-            for (row, slots) in run.rows.iter().enumerate() {
-                run.factor.left::<L>(warp, slots, scratch.add(NUMBERS * row));
+            for (source, slot) in &run.exports {
+                let mut staged = [0; 8];
+                let rows = source.rows(warp, &mut staged).map(|row| row.cast::<u128>().read_unaligned());
+                warp.slot::<[u128; 8]>(*slot).write(rows);
             }
-            grid::<L>(run, warp, scratch, right);
             ip.add(1 + run.covers)
         }
+    }
+}
+
+/// Does a step.
+///
+/// # Safety
+/// As for [`Body::run`]; the warp has the tiles, and the addresses are checked.
+#[inline(always)]
+unsafe fn multiply<const L: u8>(step: &Step, warp: &Warp) {
+    let scratch = warp.block.scratch.cast::<f32>();
+    // SAFETY: the caller's contract.
+    unsafe {
+        let right = scratch.add(NUMBERS * step.rows.len());
+        for (column, (first, second)) in step.columns.iter().enumerate() {
+            step.factor.right::<L>(warp, first, second.as_deref(), right.add(NUMBERS * column));
+        }
+        for (row, sources) in step.rows.iter().enumerate() {
+            step.factor.left::<L>(warp, sources, scratch.add(NUMBERS * row));
+        }
+        grid::<L>(step, warp, scratch, right);
     }
 }
 
@@ -84,21 +142,21 @@ unsafe fn take(warp: &mut Warp, set: u64) {
     }
 }
 
-/// All products of a run.
+/// All products of a step.
 ///
 /// # Safety
-/// As for [`Body::run`]; `left` and `right` hold the run's matrices.
+/// As for [`multiply`]; `left` and `right` hold the step's matrices.
 #[inline(always)]
-unsafe fn grid<const L: u8>(run: &MmaRun, warp: &Warp, left: *const f32, right: *const f32) {
-    let columns = run.columns.len();
-    let order = run.factor.order();
+unsafe fn grid<const L: u8>(step: &Step, warp: &Warp, left: *const f32, right: *const f32) {
+    let columns = step.columns.len();
+    let order = step.factor.order();
     // SAFETY: the caller's contract.
     unsafe {
         let sums = |row: usize, column: usize| {
-            let tile = *run.tiles.get_unchecked(row * columns + column);
+            let tile = *step.tiles.get_unchecked(row * columns + column);
             warp.block.code.tiles.get_unchecked(tile as usize).rows(warp)
         };
-        for row in 0..run.rows.len() {
+        for row in 0..step.rows.len() {
             let a = left.add(NUMBERS * row);
             let mut column = 0;
             #[cfg(target_arch = "x86_64")]

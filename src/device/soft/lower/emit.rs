@@ -149,7 +149,7 @@ impl<'a> Emitter<'a> {
     /// last one covers.
     fn fused(&mut self, at: usize, targeted: &[bool]) -> Result<usize> {
         self.leave_tiles(at);
-        match self.mma_run(at)? {
+        match self.mma_run(at) {
             0 => self.product(at, targeted),
             covered => Ok(covered),
         }

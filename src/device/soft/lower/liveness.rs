@@ -94,6 +94,32 @@ pub fn intervals(entry: &Entry) -> Vec<Option<Interval>> {
     intervals
 }
 
+/// Whether somebody may read the value that a register has before instruction `at`.
+pub fn is_live(entry: &Entry, reg: usize, at: usize) -> bool {
+    let mut seen = vec![false; entry.code.len()];
+    let mut places = vec![at];
+    while let Some(mut at) = places.pop() {
+        while at < entry.code.len() && !std::mem::replace(&mut seen[at], true) {
+            let instruction = &entry.code[at];
+            if reads(instruction).any(|read| read == reg) {
+                return true;
+            }
+            let always = instruction.guard.is_none();
+            if always && writes(instruction).any(|written| written == reg) {
+                break;
+            }
+            let jumps = targets(&instruction.op);
+            places.extend(jumps.iter().map(|label| entry.labels[label.0 as usize]));
+            let leaves = !jumps.is_empty() || instruction.op == Op::Exit;
+            if leaves && always {
+                break;
+            }
+            at += 1;
+        }
+    }
+    false
+}
+
 fn extend(interval: &mut Option<Interval>, point: u32) {
     *interval = Some(match *interval {
         None => Interval { first: point, last: point },

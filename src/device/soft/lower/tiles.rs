@@ -1,12 +1,11 @@
-//! Finds runs of `mma` that [`crate::device::soft::exec::mma_run`] does as one, and where their sums must be back
+//! Finds runs of `ldmatrix` and `mma` that [`crate::device::soft::exec::mma_run`] does as one, and where their sums must be back
 //! in registers.
 
 use super::emit::{Emitter, Operands, Result};
-use super::liveness::{reads, writes};
-use crate::device::soft::exec::fragment::Factor;
-use crate::device::soft::exec::mma_run::{self, MAX_SIDE, MmaRun};
+use super::liveness::{is_live, reads, writes};
+use crate::device::soft::exec::fragment::{Factor, Source};
+use crate::device::soft::exec::mma_run::{self, Base, MAX_SIDE, MAX_STEPS, MmaRun};
 use crate::device::soft::exec::tile::{self, MAX_TILES, SLOTS, Tile};
-use crate::ptx::ast::Type;
 use crate::ptx::typed::{Entry, Instruction, Op, Operand, Reg};
 use std::collections::HashMap;
 
@@ -50,13 +49,47 @@ impl Sums {
     }
 }
 
-/// A run in terms of registers.
-struct Run {
+/// `ldmatrix` with a constant offset.
+struct Load {
+    address: Reg,
+    offset: u32,
+    transposed: bool,
+    to: Vec<Reg>,
+}
+
+fn load(entry: &Entry, instruction: &Instruction) -> Option<Load> {
+    let Op::LoadMatrix { transposed, offset } = instruction.op else { return None };
+    let narrow = |reg: &Reg| entry.registers[reg.0 as usize].ty.bytes() == 4;
+    let register = |operand: &Operand| match operand {
+        Operand::Reg(reg) => Some(*reg).filter(narrow),
+        _ => None,
+    };
+    let address = register(&instruction.src[0])?;
+    let to: Vec<Reg> = instruction.dst.iter().map(register).collect::<Option<_>>()?;
+    let offset = u32::try_from(offset).ok().filter(|offset| offset % 16 == 0)?;
+    let distinct = (0..to.len()).all(|k| to[k] != address && !to[..k].contains(&to[k]));
+    (distinct && instruction.guard.is_none()).then_some(Load { address, offset, transposed, to })
+}
+
+/// A step of a run: loads, then products.
+struct Step {
+    loads: Vec<Load>,
     factor: Factor,
     rows: Vec<Vec<Reg>>,
     columns: Vec<(Vec<Reg>, Option<Vec<Reg>>)>,
     tiles: Vec<usize>,
+}
+
+/// A run in terms of registers.
+struct Run {
+    steps: Vec<Step>,
     covers: usize,
+}
+
+impl Run {
+    fn set(&self) -> u64 {
+        self.steps.iter().flat_map(|step| &step.tiles).fold(0, |set, tile| set | 1 << tile)
+    }
 }
 
 /// The runs of an entry and their tiles.
@@ -92,8 +125,8 @@ impl Tiling {
         Some(self.tiles.len() - 1)
     }
 
-    /// A run of `products`, which stand one behind the other, if they multiply every A with every B.
-    fn run(&mut self, products: &[Product]) -> Option<Run> {
+    /// The step of `products`, which stand one behind the other, if they multiply every A with every B.
+    fn step(&mut self, loads: Vec<Load>, products: &[Product]) -> Option<Step> {
         let width = products.iter().take_while(|product| product.a == products[0].a).count();
         let grid: Vec<&[Product]> = products.chunks(width).collect();
         let regular = grid.iter().all(|row| {
@@ -109,15 +142,51 @@ impl Tiling {
             tiles.push(self.tile(Sums { left: pair[0].sum, right })?);
         }
         let columns = grid[0].chunks(2);
-        Some(Run {
+        Some(Step {
+            loads,
             factor: products[0].factor,
             rows: grid.iter().map(|row| row[0].a.clone()).collect(),
             columns: columns
                 .map(|pair| (pair[0].b.clone(), pair.get(1).map(|right| right.b.clone())))
                 .collect(),
             tiles,
-            covers: products.len(),
         })
+    }
+
+    /// The longest run that begins at instruction `at`.
+    fn run(&mut self, entry: &Entry, targeted: &[bool], at: usize) -> Option<Run> {
+        let mut run = Run { steps: Vec::new(), covers: 0 };
+        let is_inside = |index: &usize| *index == at || !targeted[*index];
+        while run.steps.len() < MAX_STEPS {
+            let start = at + run.covers;
+            let straight = (start..entry.code.len()).take_while(is_inside);
+            let loads: Vec<Load> = straight.map_while(|index| load(entry, &entry.code[index])).collect();
+            let behind = start + loads.len();
+            if behind != at && targeted[behind] {
+                break;
+            }
+            let products = straight_products(entry, targeted, behind);
+            let covers = loads.len() + products.len();
+            if products.is_empty() {
+                break;
+            }
+            let Some(step) = self.step(loads, &products) else { break };
+            run.steps.push(step);
+            if !self.fits(&run) {
+                run.steps.pop();
+                break;
+            }
+            run.covers += covers;
+        }
+        (!run.steps.is_empty()).then_some(run)
+    }
+
+    /// Whether no load of a run changes an address or a sum.
+    fn fits(&self, run: &Run) -> bool {
+        let loads = || run.steps.iter().flat_map(|step| &step.loads);
+        let sums = run.steps.iter().flat_map(|step| &step.tiles).flat_map(|tile| self.tiles[*tile].registers());
+        let fixed: Vec<Reg> = sums.chain(loads().map(|load| load.address)).collect();
+        loads().all(|load| load.to.iter().all(|reg| !fixed.contains(reg)))
     }
 
     /// Notes where registers must not be stale.
@@ -134,7 +203,7 @@ impl Tiling {
                 back = 0;
             }
             if let Some(run) = self.runs.get(&at) {
-                run.tiles.iter().for_each(|tile| back &= !(1 << tile));
+                back &= !run.set();
                 covered = at + run.covers;
             }
             if at >= covered {
@@ -153,20 +222,19 @@ pub(super) fn find(entry: &Entry, targeted: &[bool]) -> Tiling {
     let mut tiling = Tiling::none(entry);
     let mut at = 0;
     while at < entry.code.len() {
-        let products = straight(entry, targeted, at);
-        if !products.is_empty()
-            && let Some(run) = tiling.run(&products)
-        {
+        let run = tiling.run(entry, targeted, at);
+        let covers = run.as_ref().map_or(1, |run| run.covers);
+        if let Some(run) = run {
             tiling.runs.insert(at, run);
         }
-        at += products.len().max(1);
+        at += covers;
     }
     tiling.mark(entry, targeted);
     tiling
 }
 
 /// The products from `at` on that no branch leads into, with different sums, none of which is a factor.
-fn straight(entry: &Entry, targeted: &[bool], at: usize) -> Vec<Product> {
+fn straight_products(entry: &Entry, targeted: &[bool], at: usize) -> Vec<Product> {
     let mut products: Vec<Product> = Vec::new();
     for index in at..entry.code.len() {
         let Some(next) = product(entry, &entry.code[index]) else { break };
@@ -198,28 +266,61 @@ impl Emitter<'_> {
 
     /// Puts one instruction in front of the run that begins at typed instruction `at`, if there is one; how many
     /// instructions it covers.
-    pub(super) fn mma_run(&mut self, at: usize) -> Result<usize> {
-        let Some(run) = self.tiling.runs.remove(&at) else { return Ok(0) };
-        let rows = run.rows.iter().map(|regs| self.slots(regs)).collect::<Result<Vec<_>>>()?;
-        let mut columns = Vec::new();
-        for (left, right) in &run.columns {
-            let right = right.as_ref().map(|regs| self.slots(regs)).transpose()?;
-            columns.push((self.slots(left)?, right));
+    pub(super) fn mma_run(&mut self, at: usize) -> usize {
+        let Some(run) = self.tiling.runs.remove(&at) else { return 0 };
+        let mut lowered = MmaRun { set: run.set(), covers: run.covers, ..MmaRun::default() };
+        let mut loaded = HashMap::new();
+        for step in &run.steps {
+            for load in &step.loads {
+                self.load_of_run(load, &mut lowered, &mut loaded);
+            }
+            let mut columns = Vec::new();
+            for (left, right) in &step.columns {
+                let right = right.as_ref().map(|regs| self.sources(regs, &loaded));
+                columns.push((self.sources(left, &loaded), right));
+            }
+            lowered.steps.push(mma_run::Step {
+                factor: step.factor,
+                rows: step.rows.iter().map(|regs| self.sources(regs, &loaded)).collect(),
+                columns,
+                tiles: step.tiles.iter().map(|tile| *tile as u16).collect(),
+            });
         }
-        let imm = self.add_mma_run(MmaRun {
-            factor: run.factor,
-            rows,
-            columns,
-            tiles: run.tiles.iter().map(|tile| *tile as u16).collect(),
-            set: run.tiles.iter().fold(0, |set, tile| set | 1 << tile),
-            covers: run.covers,
-        });
+        let mut exports: Vec<(Reg, Source)> = loaded.into_iter().collect();
+        exports.retain(|(reg, _)| is_live(self.entry, reg.0 as usize, at + run.covers));
+        exports.sort_by_key(|(reg, _)| reg.0);
+        lowered.exports = exports.into_iter().map(|(reg, source)| (source, self.place_of(reg))).collect();
+        let imm = self.add_mma_run(lowered);
         self.emit(mma_run::run(self.level), Operands { imm, ..Operands::default() });
-        Ok(run.covers)
+        run.covers
     }
 
-    fn slots(&mut self, regs: &[Reg]) -> Result<Vec<u16>> {
-        regs.iter().map(|reg| self.slot(Operand::Reg(*reg), Type::B32)).collect()
+    /// Notes where the registers of a load come from, and the address.
+    fn load_of_run(
+        &mut self,
+        load: &Load,
+        run: &mut MmaRun,
+        loaded: &mut HashMap<Reg, Source>,
+    ) {
+        let Load { address, offset, transposed, to } = load;
+        let (address, offset, transposed) = (self.place_of(*address), *offset, *transposed);
+        for (matrix, reg) in to.iter().enumerate() {
+            let lane = 8 * matrix as u8;
+            loaded.insert(*reg, Source::Matrix { address, offset, lane, transposed });
+        }
+        let lanes = u32::MAX >> (32 - 8 * to.len());
+        match run.bases.iter_mut().find(|base| base.slot == address) {
+            Some(base) => {
+                base.most = base.most.max(offset);
+                base.lanes |= lanes;
+            }
+            None => run.bases.push(Base { slot: address, most: offset, lanes }),
+        }
+    }
+
+    fn sources(&self, regs: &[Reg], loaded: &HashMap<Reg, Source>) -> Vec<Source> {
+        let slot = |reg: &Reg| Source::Slot(self.place_of(*reg));
+        regs.iter().map(|reg| loaded.get(reg).copied().unwrap_or_else(|| slot(reg))).collect()
     }
 
     /// The tiles, behind the `used` slots of the register file, and the slots used then.
