@@ -167,6 +167,7 @@ impl<'a> Job<'a> {
     }
 
     fn run_blocks(&self, scratch: &mut Scratch) {
+        let _registers = self.code.configure();
         let warps = self.warps() as usize;
         let ranks: u32 = self.cluster.iter().product();
         let blocks = ranks as usize;

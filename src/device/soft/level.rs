@@ -12,6 +12,8 @@ pub enum Level {
     Avx2,
     /// x86-64 with AVX-512 F, VL, BW, DQ and CD.
     Avx512,
+    /// As `Avx512`, with products of bf16 on AMX.
+    Amx,
 }
 
 /// [`Level`] as a const generic argument.
@@ -38,6 +40,7 @@ impl Level {
             && is_x86_feature_detected!("avx512dq")
             && is_x86_feature_detected!("avx512cd");
         match (avx2, avx512) {
+            (true, true) if super::exec::amx::available() => Level::Amx,
             (true, true) => Level::Avx512,
             (true, false) => Level::Avx2,
             _ => Level::Portable,
@@ -52,7 +55,7 @@ impl Level {
 
     /// The levels of this machine, lowest first.
     pub fn available() -> Vec<Level> {
-        let all = [Level::Portable, Level::Avx2, Level::Avx512];
+        let all = [Level::Portable, Level::Avx2, Level::Avx512, Level::Amx];
         all.into_iter().filter(|level| *level <= Level::detect()).collect()
     }
 
@@ -61,6 +64,7 @@ impl Level {
             Level::Portable => "portable",
             Level::Avx2 => "AVX2",
             Level::Avx512 => "AVX-512",
+            Level::Amx => "AMX",
         }
     }
 }

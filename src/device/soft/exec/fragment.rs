@@ -164,7 +164,12 @@ pub enum Source {
     Slot(u16),
     /// A matrix of an `ldmatrix`, straight from shared memory. The addresses of its eight rows are in lanes `lane` to
     /// `lane + 7` of the slot `address`.
-    Matrix { address: u16, offset: u32, lane: u8, transposed: bool },
+    Matrix {
+        address: u16,
+        offset: u32,
+        lane: u8,
+        transposed: bool,
+    },
 }
 
 /// Eight pieces of 16 bytes: the lanes of a register in their order.
@@ -188,7 +193,8 @@ impl Source {
                     let mut rows = [std::ptr::null(); 8];
                     for (row, place) in rows.iter_mut().enumerate() {
                         // Volatile, or the compiler loads the addresses as vectors and takes them apart again.
-                        *place = shared.wrapping_add(addresses.add(row).read_volatile() as usize).cast_const();
+                        *place =
+                            shared.wrapping_add(addresses.add(row).read_volatile() as usize).cast_const();
                     }
                     if transposed {
                         *staged = transpose(rows.map(|row| row.cast::<u128>().read_unaligned()));

@@ -40,9 +40,8 @@ impl Body for Product {
                 return ip.add(1);
             }
             let factor = Factor { element: ELEMENTS[i.d as usize], k: i.a as usize };
-            let slots = |list: &[u16]| -> [Source; 4] {
-                std::array::from_fn(|k| Source::Slot(list[k % list.len()]))
-            };
+            let slots =
+                |list: &[u16]| -> [Source; 4] { std::array::from_fn(|k| Source::Slot(list[k % list.len()])) };
             let (d, rest) = warp.block.code.lists[i.imm as usize..].split_at(4);
             let (a, rest) = rest.split_at(2 * factor.registers());
             let (b, c) = rest.split_at(factor.registers());

@@ -62,7 +62,10 @@ impl MmaRun {
     /// Scratch slots.
     pub fn scratch(&self) -> usize {
         let matrices = self.steps.iter().map(|step| step.rows.len() + step.columns.len());
-        matrices.max().unwrap_or(0) * NUMBERS / 32
+        let slots = matrices.max().unwrap_or(0) * NUMBERS / 32;
+        #[cfg(target_arch = "x86_64")]
+        let slots = slots.max(super::amx::scratch(self));
+        slots
     }
 
     /// Whether all addresses of the loads are multiples of 16 inside the shared memory.
@@ -89,20 +92,47 @@ impl Body for Run {
         // SAFETY: the run and its slots belong to the warp's code.
         unsafe {
             let run = warp.block.code.mma_runs.get_unchecked((*ip).imm as usize);
-            if !warp.converged() || warp.active != !0 || !run.inside::<L>(warp) {
-                tile::put_back(warp, run.set);
+            if !is_possible::<L>(run, warp) {
                 return ip.add(1);
             }
             take(warp, run.set);
             for step in &run.steps {
                 multiply::<L>(step, warp);
             }
-            for (source, slot) in &run.exports {
-                let mut staged = [0; 8];
-                let rows = source.rows(warp, &mut staged).map(|row| row.cast::<u128>().read_unaligned());
-                warp.slot::<[u128; 8]>(*slot).write(rows);
-            }
+            export(run, warp);
             ip.add(1 + run.covers)
+        }
+    }
+}
+
+/// Whether the warp can do a run. If not, its tiles are put back for the single instructions.
+///
+/// # Safety
+/// As for [`Body::run`].
+#[inline(always)]
+pub(super) unsafe fn is_possible<const L: u8>(run: &MmaRun, warp: &mut Warp) -> bool {
+    // SAFETY: the caller's contract.
+    unsafe {
+        let possible = warp.converged() && warp.active == !0 && run.inside::<L>(warp);
+        if !possible {
+            tile::put_back(warp, run.set);
+        }
+        possible
+    }
+}
+
+/// Writes the loaded registers that are read behind a run.
+///
+/// # Safety
+/// As for [`Body::run`], with the addresses checked.
+#[inline(always)]
+pub(super) unsafe fn export(run: &MmaRun, warp: &Warp) {
+    for (source, slot) in &run.exports {
+        let mut staged = [0; 8];
+        // SAFETY: the caller's contract.
+        unsafe {
+            let rows = source.rows(warp, &mut staged).map(|row| row.cast::<u128>().read_unaligned());
+            warp.slot::<[u128; 8]>(*slot).write(rows);
         }
     }
 }
@@ -112,7 +142,7 @@ impl Body for Run {
 /// # Safety
 /// As for [`Body::run`]; the warp has the tiles, and the addresses are checked.
 #[inline(always)]
-unsafe fn multiply<const L: u8>(step: &Step, warp: &Warp) {
+pub(super) unsafe fn multiply<const L: u8>(step: &Step, warp: &Warp) {
     let scratch = warp.block.scratch.cast::<f32>();
     // SAFETY: the caller's contract.
     unsafe {
@@ -127,19 +157,21 @@ unsafe fn multiply<const L: u8>(step: &Step, warp: &Warp) {
     }
 }
 
-/// Makes tiles of a set of sums.
+/// Makes tiles of a set of sums; those that the warp did not have.
 ///
 /// # Safety
 /// The set belongs to the warp's code.
 #[inline(always)]
-unsafe fn take(warp: &mut Warp, set: u64) {
-    let mut missing = set & !warp.tiled;
+pub(super) unsafe fn take(warp: &mut Warp, set: u64) -> u64 {
+    let made = set & !warp.tiled;
+    let mut missing = made;
     warp.tiled |= set;
     while missing != 0 {
         // SAFETY: the caller's contract.
         unsafe { warp.block.code.tiles[missing.trailing_zeros() as usize].enter(warp) };
         missing &= missing - 1;
     }
+    made
 }
 
 /// All products of a step.
@@ -238,7 +270,11 @@ unsafe fn product<V: Row, const R: usize, const T: usize>(
     }
 }
 
-/// The handler of runs.
-pub fn run(level: Level) -> Handler {
+/// The handler of a run.
+pub fn handler_of(run: &MmaRun, level: Level) -> Handler {
+    #[cfg(target_arch = "x86_64")]
+    if level == Level::Amx && super::amx::suits(run) {
+        return super::amx::run;
+    }
     handler::<Run>(level)
 }

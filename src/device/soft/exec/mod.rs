@@ -6,6 +6,8 @@
 
 pub(super) mod access;
 pub(super) mod address;
+#[cfg(target_arch = "x86_64")]
+pub(super) mod amx;
 pub(super) mod atomic;
 pub(super) mod barrier;
 pub(super) mod cluster;
@@ -85,7 +87,7 @@ pub(super) fn handler<B: Body>(level: Level) -> Handler {
         #[cfg(target_arch = "x86_64")]
         Level::Avx2 => avx2::<B>,
         #[cfg(target_arch = "x86_64")]
-        Level::Avx512 => avx512::<B>,
+        Level::Avx512 | Level::Amx => avx512::<B>,
         #[cfg(not(target_arch = "x86_64"))]
         _ => portable::<B>,
     }

@@ -130,6 +130,8 @@ pub struct Warp<'a> {
     pub fault: Option<Fault>,
     /// The [tiles](super::tile) that hold what registers do not.
     pub tiled: u64,
+    /// Those of them with which [AMX](super::amx) could meet a subnormal number.
+    pub subnormal: u64,
     clock: u64,
     impatience: u32,
     hold: u32,
@@ -164,6 +166,7 @@ impl<'a> Warp<'a> {
             votes: BarrierVotes::default(),
             fault: None,
             tiled: 0,
+            subnormal: 0,
             clock: 0,
             impatience: 0,
             hold: 0,

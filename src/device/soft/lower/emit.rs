@@ -239,6 +239,7 @@ impl<'a> Emitter<'a> {
             scalars: self.scalars,
             products: self.products,
             mma_runs: self.mma_runs,
+            level: self.level,
             tiles,
             tile_sets: self.tile_sets,
             watched: self.watched,

@@ -21,10 +21,13 @@ use super::check::watched::Watched;
 use super::count::Counting;
 use super::exec::Inst;
 use super::exec::access::Access;
+#[cfg(target_arch = "x86_64")]
+use super::exec::amx;
 use super::exec::mma_run::MmaRun;
 use super::exec::product::Product;
 use super::exec::scalar::Scalar;
 use super::exec::tile::Tile;
+use super::level::Level;
 use crate::ptx::typed::{Entry, Module, Param};
 
 /// One entry, ready to run.
@@ -39,6 +42,8 @@ pub struct Code {
     pub scalars: Vec<Scalar>,
     pub products: Vec<Product>,
     pub mma_runs: Vec<MmaRun>,
+    /// The level that it was made for.
+    pub level: Level,
     /// Sums that runs of `mma` keep as tiles, and sets of them.
     pub tiles: Vec<Tile>,
     pub tile_sets: Vec<u64>,
@@ -75,6 +80,18 @@ impl Code {
         let products = self.products.iter().map(|product| product.scratch);
         products.chain(self.mma_runs.iter().map(MmaRun::scratch)).max().unwrap_or(0)
     }
+
+    /// Prepares this thread for the code, for as long as the result lives.
+    #[cfg(target_arch = "x86_64")]
+    pub fn configure(&self) -> Option<amx::Tiles> {
+        let amx = self.level == Level::Amx && !self.mma_runs.is_empty();
+        // SAFETY: the level says that AMX is there.
+        amx.then(|| unsafe { amx::Tiles::configure() })
+    }
+
+    /// Nothing to prepare.
+    #[cfg(not(target_arch = "x86_64"))]
+    pub fn configure(&self) {}
 
     /// The source line of an instruction.
     pub fn line(&self, pc: u32) -> u32 {

@@ -184,7 +184,8 @@ impl Tiling {
     /// Whether no load of a run changes an address or a sum.
     fn fits(&self, run: &Run) -> bool {
         let loads = || run.steps.iter().flat_map(|step| &step.loads);
-        let sums = run.steps.iter().flat_map(|step| &step.tiles).flat_map(|tile| self.tiles[*tile].registers());
+        let sums =
+            run.steps.iter().flat_map(|step| &step.tiles).flat_map(|tile| self.tiles[*tile].registers());
         let fixed: Vec<Reg> = sums.chain(loads().map(|load| load.address)).collect();
         loads().all(|load| load.to.iter().all(|reg| !fixed.contains(reg)))
     }
@@ -290,18 +291,14 @@ impl Emitter<'_> {
         exports.retain(|(reg, _)| is_live(self.entry, reg.0 as usize, at + run.covers));
         exports.sort_by_key(|(reg, _)| reg.0);
         lowered.exports = exports.into_iter().map(|(reg, source)| (source, self.place_of(reg))).collect();
+        let handler = mma_run::handler_of(&lowered, self.level);
         let imm = self.add_mma_run(lowered);
-        self.emit(mma_run::run(self.level), Operands { imm, ..Operands::default() });
+        self.emit(handler, Operands { imm, ..Operands::default() });
         run.covers
     }
 
     /// Notes where the registers of a load come from, and the address.
-    fn load_of_run(
-        &mut self,
-        load: &Load,
-        run: &mut MmaRun,
-        loaded: &mut HashMap<Reg, Source>,
-    ) {
+    fn load_of_run(&mut self, load: &Load, run: &mut MmaRun, loaded: &mut HashMap<Reg, Source>) {
         let Load { address, offset, transposed, to } = load;
         let (address, offset, transposed) = (self.place_of(*address), *offset, *transposed);
         for (matrix, reg) in to.iter().enumerate() {
