@@ -13,4 +13,5 @@ mod matmul;
 mod norms;
 mod program;
 mod reduce;
+mod tensor;
 mod triton;

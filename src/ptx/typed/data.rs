@@ -108,7 +108,11 @@ fn access(reader: &mut Reader, address: &Address) -> Result<Access> {
 }
 
 /// The space of an access to a symbol: the symbol's own, which the instruction must not contradict.
-fn resolve_space(reader: &Reader, space: AddressSpace, symbol: super::Symbol) -> Result<AddressSpace> {
+pub(super) fn resolve_space(
+    reader: &Reader,
+    space: AddressSpace,
+    symbol: super::Symbol,
+) -> Result<AddressSpace> {
     let own = match reader.symbol_space(symbol) {
         Space::Param => AddressSpace::Param,
         Space::Shared => AddressSpace::Shared,

@@ -19,6 +19,7 @@ mod reader;
 mod scope;
 mod variable;
 mod warp;
+mod wmma;
 
 pub use op::*;
 

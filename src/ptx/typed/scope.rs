@@ -119,13 +119,7 @@ impl<'a> Scope<'a> {
                     let label = self.label(name).ok_or_else(|| error(*line, "a label without a frame"))?;
                     self.place_label(label);
                 }
-                Statement::Instruction(instruction) if instruction.opcode == "call" => {
-                    self.call(instruction)?
-                }
-                Statement::Instruction(instruction) => {
-                    let typed = decode(self, instruction)?;
-                    self.entry.code.push(typed);
-                }
+                Statement::Instruction(instruction) => self.instruction(instruction)?,
                 Statement::Variable(declared) => self.declare_variable(declared)?,
                 Statement::Block(inner) => self.block(inner)?,
                 Statement::BranchTargets { .. }
@@ -135,6 +129,19 @@ impl<'a> Scope<'a> {
             }
         }
         Ok(())
+    }
+
+    /// Types an instruction; some stand for several.
+    fn instruction(&mut self, instruction: &'a ast::Instruction) -> Result<(), CheckError> {
+        match instruction.opcode.as_str() {
+            "call" => self.call(instruction),
+            "wmma" => self.wmma(instruction),
+            _ => {
+                let typed = decode(self, instruction)?;
+                self.entry.code.push(typed);
+                Ok(())
+            }
+        }
     }
 
     pub fn declare(&mut self, name: &str, what: Name, line: u32) -> Result<(), CheckError> {
@@ -214,7 +221,7 @@ impl<'a> Scope<'a> {
         Ok(())
     }
 
-    fn new_register(&mut self, name: String, ty: Type) -> Reg {
+    pub fn new_register(&mut self, name: String, ty: Type) -> Reg {
         self.entry.registers.push(Register { name, ty });
         Reg(self.entry.registers.len() as u32 - 1)
     }
