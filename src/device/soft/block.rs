@@ -184,7 +184,7 @@ impl<'a> Job<'a> {
         scratch.products.resize(self.code.scratch(), LINE);
         scratch.sites.clear();
         scratch.sites.resize(self.code.accesses.len(), Site::EMPTY);
-        let shared = scratch.shared.as_mut_ptr();
+        let (shared, local) = (scratch.shared.as_mut_ptr(), scratch.local.as_mut_ptr());
         let peer =
             |rank| Peer { shared: shared.wrapping_add(shared_lines * rank).cast(), alive: Cell::new(true) };
         let peers: Vec<Peer> = (0..blocks).map(peer).collect();
@@ -196,7 +196,7 @@ impl<'a> Job<'a> {
             shared_len,
             cluster: ClusterView { rank, peers: &peers },
             scratch: scratch.products.as_mut_ptr().cast(),
-            local: scratch.local.as_mut_ptr().wrapping_add(local_lines * rank as usize).cast(),
+            local: local.wrapping_add(local_lines * rank as usize).cast(),
             chance: self.chance.as_ref(),
             checker: self.checker,
             started: self.started,
@@ -227,18 +227,10 @@ impl<'a> Job<'a> {
                 break;
             }
             let cluster = shuffle.map_or(next, |shuffle| shuffle.at(next));
-            // SAFETY: the scratch memory has that many bytes.
+            // SAFETY: the scratch memory has that many lines.
             unsafe {
-                scratch
-                    .shared
-                    .as_mut_ptr()
-                    .cast::<u8>()
-                    .write_bytes(POISON, shared_lines * blocks * size_of::<Line>());
-                scratch
-                    .local
-                    .as_mut_ptr()
-                    .cast::<u8>()
-                    .write_bytes(POISON, local_lines * blocks * size_of::<Line>());
+                shared.write_bytes(POISON, shared_lines * blocks);
+                local.write_bytes(POISON, local_lines * blocks);
             }
             for (rank, resident) in residents.iter_mut().enumerate() {
                 let place = self.place(cluster, rank);

@@ -183,8 +183,8 @@ impl<'a> Scope<'a> {
             [Type::Tf32, ..] => Scalar::Tf32,
             _ => Scalar::F16,
         };
-        if c.pack == 2 && operand != Scalar::F16 {
-            return reader.fail("the sums are .f32, or .f16 where A and B are");
+        if c.pack == 2 {
+            return reader.fail("the sums are .f32");
         }
         reader.count(4)?;
         let mut lists = Vec::new();
