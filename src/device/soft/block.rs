@@ -17,6 +17,8 @@ use std::time::Instant;
 
 /// Instructions of loops that a warp may run before the next one's turn.
 const SLICE: i64 = 1 << 16;
+/// Looks at mbarriers in vain, with nothing else done in the block, after which it is taken to be stuck.
+const MOST_WAITS: u32 = 1 << 16;
 const LANES: u32 = 32;
 
 /// One launch, as all workers see it.
@@ -338,6 +340,11 @@ impl<'a> Job<'a> {
         residents: &mut [Resident],
         rank: usize,
     ) -> Result<bool, Fault> {
+        // A warp that sleeps may only be waiting itself.
+        let waits = stop == Stop::Wait || (stop == Stop::Yield && residents[rank].warps[index].fuel >= 0);
+        if !waits {
+            residents.iter_mut().for_each(|resident| resident.turn.waits = 0);
+        }
         let Resident { warps, turn, meeting, peer } = &mut residents[rank];
         let misuse = |pc: u32, message| Fault {
             pc: pc - 1,
@@ -349,6 +356,13 @@ impl<'a> Job<'a> {
             Stop::Fault => {
                 let fault = warps[index].fault.take();
                 Err(fault.unwrap_or(Fault { pc: 0, warp: index as u32, lane: None, cause: Cause::Trap }))
+            }
+            Stop::Wait => {
+                turn.waits += 1;
+                if turn.waits > MOST_WAITS {
+                    return Err(residents[rank].deadlock());
+                }
+                Ok(false)
             }
             Stop::Yield => {
                 turn.spent[index] += (SLICE - warps[index].fuel).max(1) as u64;

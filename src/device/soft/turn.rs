@@ -30,12 +30,14 @@ pub struct Turn {
     barriers: [Barrier; BARRIERS],
     /// Loop instructions that each warp has executed.
     pub spent: Vec<u64>,
+    /// Looks at mbarriers in vain since a warp last did something else.
+    pub waits: u32,
 }
 
 impl Turn {
     pub fn new(warps: usize) -> Turn {
         let all = if warps >= 32 { !0 } else { (1 << warps) - 1 };
-        Turn { running: all, ready: all, barriers: [Barrier::default(); BARRIERS], spent: vec![0; warps] }
+        Turn { running: all, ready: all, barriers: [Barrier::default(); BARRIERS], spent: vec![0; warps], waits: 0 }
     }
 
     /// A warp has come to a barrier; an error if that does not fit with the others.

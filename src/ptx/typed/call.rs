@@ -9,7 +9,7 @@
 use super::reader::Reader;
 use super::scope::{Body, Name, Scope, error};
 use super::variable::{declared_bytes, undefined};
-use super::{Access, AddressSpace, CheckError, Instruction, Op, Operand, Reg, Symbol};
+use super::{Access, AddressSpace, CheckError, Instruction, Op, Operand, Order, Reg, Symbol};
 use crate::ptx::ast::{self, Space, Type};
 use std::collections::HashMap;
 
@@ -274,5 +274,5 @@ fn move_of(ty: Type) -> Op {
 
 /// All of a parameter that is one value.
 fn whole(ty: Type) -> Access {
-    Access { space: AddressSpace::Local, ty, count: 1, offset: 0 }
+    Access { space: AddressSpace::Local, ty, count: 1, offset: 0, order: Order::Weak }
 }

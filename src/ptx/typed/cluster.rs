@@ -16,6 +16,7 @@ fn address(reader: &mut Reader) -> Result<(Type, bool)> {
 
 /// `mapa d, a, b`
 pub(super) fn map_address(mut reader: Reader) -> Result<Instruction> {
+    reader.since(90)?;
     let (ty, generic) = address(&mut reader)?;
     reader.count(3)?;
     let dst = vec![reader.dst(0, ty.bytes())?];
@@ -25,6 +26,7 @@ pub(super) fn map_address(mut reader: Reader) -> Result<Instruction> {
 
 /// `getctarank d, a`
 pub(super) fn rank_of_address(mut reader: Reader) -> Result<Instruction> {
+    reader.since(90)?;
     let (ty, generic) = address(&mut reader)?;
     reader.count(2)?;
     let dst = vec![reader.dst(0, 4)?];
@@ -34,6 +36,7 @@ pub(super) fn rank_of_address(mut reader: Reader) -> Result<Instruction> {
 
 /// `barrier.cluster.arrive` and `.wait`.
 pub(super) fn barrier(mut reader: Reader) -> Result<Instruction> {
+    reader.since(90)?;
     let wait = reader.require(&[("arrive", false), ("wait", true)])?;
     let _ = reader.flag("aligned");
     let relaxed = !wait && reader.flag("relaxed");
@@ -44,6 +47,7 @@ pub(super) fn barrier(mut reader: Reader) -> Result<Instruction> {
 
 /// `griddepcontrol`: grids run one after the other here, so what a grid waits for is done.
 pub(super) fn grid_dependency(mut reader: Reader) -> Result<Instruction> {
+    reader.since(90)?;
     reader.require(&[("wait", ()), ("launch_dependents", ())])?;
     reader.count(0)?;
     reader.done(Op::Nop, Vec::new(), Vec::new())

@@ -1,7 +1,8 @@
 //! Moves, addresses, loads and stores.
 
+use super::order::{Direction, Hints, hints, order};
 use super::reader::{Address, Reader, Result};
-use super::{Access, AddressSpace, AtomicOp, CopyTail, Instruction, Op, Operand};
+use super::{Access, AddressSpace, Instruction, Op, Operand, Order};
 use crate::ptx::ast::{self, Space, Type};
 
 pub(super) fn mov(mut reader: Reader) -> Result<Instruction> {
@@ -10,11 +11,18 @@ pub(super) fn mov(mut reader: Reader) -> Result<Instruction> {
     if ty == Type::Pred {
         return reader.uniform(Op::MovPred, ty, 1);
     }
+    if matches!(ty, Type::F16 | Type::F16x2 | Type::Bf16 | Type::Bf16x2 | Type::Tf32) {
+        return reader.fail("16-bit floats are moved as .b16 or .b32");
+    }
+    if ty == Type::B128 {
+        return move_pair(reader);
+    }
     let parts = |reader: &Reader, index: usize| -> Result<(Vec<ast::Operand>, Type)> {
         let elements = reader.elements(index)?;
-        match ty.bytes() as usize / elements.len() {
-            2 if ty.bytes() as usize == 2 * elements.len() => Ok((elements, Type::B16)),
-            4 if ty.bytes() as usize == 4 * elements.len() => Ok((elements, Type::B32)),
+        match (ty.bytes(), elements.len()) {
+            (2, 2) | (4, 4) => Ok((elements, Type::B8)),
+            (4, 2) | (8, 4) => Ok((elements, Type::B16)),
+            (8, 2) => Ok((elements, Type::B32)),
             _ => reader.fail("the elements do not fill the other side"),
         }
     };
@@ -37,10 +45,21 @@ pub(super) fn mov(mut reader: Reader) -> Result<Instruction> {
     reader.uniform(Op::Mov, ty, 1)
 }
 
+/// `mov.b128`: either side is a register of 128 bits or two of 64.
+fn move_pair(reader: Reader) -> Result<Instruction> {
+    let (to, from) = (reader.elements(0)?, reader.elements(1)?);
+    if to.len() != 2 || from.len() != 2 {
+        return reader.fail("takes registers of .b128, or two of .b64");
+    }
+    let dst = to.iter().map(|e| reader.dst_of(e, 8, 8)).collect::<Result<_>>()?;
+    let src = from.iter().map(|e| reader.src_of(e, Type::B64, 8)).collect::<Result<_>>()?;
+    reader.done(Op::MovPair, dst, src)
+}
+
 /// Takes the state space; generic where none is written.
 ///
 /// In a function `.param` is what it was called with, which lies in local memory.
-fn space(reader: &mut Reader) -> AddressSpace {
+pub(super) fn space(reader: &mut Reader) -> AddressSpace {
     let own = match reader.scope.return_label() {
         Some(_) => AddressSpace::Local,
         None => AddressSpace::Param,
@@ -59,52 +78,44 @@ fn space(reader: &mut Reader) -> AddressSpace {
     space.unwrap_or(AddressSpace::Generic)
 }
 
-/// Drops what says how to cache and order, which changes no value here.
-fn ignore_hints(reader: &mut Reader) {
-    const HINTS: [&str; 27] = [
-        "nc",
-        "ca",
-        "cg",
-        "cs",
-        "lu",
-        "cv",
-        "wb",
-        "wt",
-        "weak",
-        "volatile",
-        "relaxed",
-        "acquire",
-        "release",
-        "acq_rel",
-        "cta",
-        "gpu",
-        "sys",
-        "cluster",
-        "mmio",
-        "L1::evict_normal",
-        "L1::evict_unchanged",
-        "L1::evict_first",
-        "L1::evict_last",
-        "L1::no_allocate",
-        "L2::64B",
-        "L2::128B",
-        "L2::256B",
-    ];
-    reader.ignore(|modifier| HINTS.contains(&modifier));
-}
-
-fn access(reader: &mut Reader, address: &Address) -> Result<Access> {
+/// Takes the modifiers of a load or store; its operands are the address, the elements and, behind a cache
+/// hint, the policy.
+fn access(reader: &mut Reader, address: &Address, direction: Direction) -> Result<Access> {
     let mut space = space(reader);
-    ignore_hints(reader);
-    let count = reader.choice(&[("v2", 2), ("v4", 4)]).unwrap_or(1);
-    let ty = reader.ty()?;
-    if ty == Type::Pred || ty == Type::B128 || ty.bytes() * count > 16 {
-        return reader.fail("there is no access of this type");
-    }
     if let Operand::Address { symbol, .. } = address.base {
         space = resolve_space(reader, space, symbol)?;
     }
-    Ok(Access { space, ty, count, offset: address.offset })
+    let order = order(reader, direction)?;
+    let Hints { policy, cached, placed } = hints(reader, direction)?;
+    let outer = matches!(space, AddressSpace::Generic | AddressSpace::Global);
+    if space == AddressSpace::Cluster {
+        reader.since(90)?;
+    }
+    if order != Order::Weak && !outer && !matches!(space, AddressSpace::Shared | AddressSpace::Cluster) {
+        return reader.fail("only .global and .shared memory is ordered with other threads");
+    }
+    if order != Order::Weak && cached {
+        return reader.fail("an ordered access takes no cache operator");
+    }
+    if placed && !outer {
+        return reader.fail("this hint is for .global memory");
+    }
+    if policy {
+        reader.count(3)?;
+        reader.src(2, Type::B64)?;
+    } else {
+        reader.count(2)?;
+    }
+    let mut count = reader.choice(&[("v2", 2), ("v4", 4)]).unwrap_or(1);
+    let mut ty = reader.ty()?;
+    if ty == Type::B128 && count == 1 {
+        (ty, count) = (Type::B64, 2);
+    }
+    let narrow = matches!(ty, Type::F16 | Type::F16x2 | Type::Bf16 | Type::Bf16x2 | Type::Tf32);
+    if narrow || ty == Type::Pred || ty.bytes() * count > 16 {
+        return reader.fail("there is no access of this type; 16-bit floats are .b16 and .b32");
+    }
+    Ok(Access { space, ty, count, offset: address.offset, order })
 }
 
 /// The space of an access to a symbol: the symbol's own, which the instruction must not contradict.
@@ -128,10 +139,23 @@ pub(super) fn resolve_space(
     reader.fail("the variable lies in another state space")
 }
 
+/// The space of an access that must be to shared memory: named, by the symbol, or by the generic address.
+pub(super) fn shared_space(reader: &Reader, named: bool, address: &Address) -> Result<AddressSpace> {
+    let space = if named { AddressSpace::Shared } else { AddressSpace::Generic };
+    let Operand::Address { symbol, .. } = address.base else { return Ok(space) };
+    match resolve_space(reader, space, symbol)? {
+        AddressSpace::Shared => Ok(AddressSpace::Shared),
+        _ => reader.fail("works on .shared memory"),
+    }
+}
+
 pub(super) fn load(mut reader: Reader) -> Result<Instruction> {
-    reader.count(2)?;
     let address = reader.address(1)?;
-    let access = access(&mut reader, &address)?;
+    let constant = reader.flag("nc") || reader.ast.opcode == "ldu";
+    let access = access(&mut reader, &address, Direction::Load)?;
+    if constant && (access.space != AddressSpace::Global || access.order != Order::Weak) {
+        return reader.fail("is for .global memory that nobody writes");
+    }
     let elements = reader.elements(0)?;
     check_count(&reader, elements.len(), access.count)?;
     let low = access.ty.bytes().max(2);
@@ -140,9 +164,8 @@ pub(super) fn load(mut reader: Reader) -> Result<Instruction> {
 }
 
 pub(super) fn store(mut reader: Reader) -> Result<Instruction> {
-    reader.count(2)?;
     let address = reader.address(0)?;
-    let access = access(&mut reader, &address)?;
+    let access = access(&mut reader, &address, Direction::Store)?;
     if matches!(access.space, AddressSpace::Const | AddressSpace::Param) {
         return reader.fail("the state space is read-only");
     }
@@ -155,7 +178,7 @@ pub(super) fn store(mut reader: Reader) -> Result<Instruction> {
     reader.done(Op::Store(access), Vec::new(), src)
 }
 
-fn check_count(reader: &Reader, found: usize, expected: u32) -> Result<()> {
+pub(super) fn check_count(reader: &Reader, found: usize, expected: u32) -> Result<()> {
     if found == expected as usize {
         return Ok(());
     }
@@ -165,131 +188,22 @@ fn check_count(reader: &Reader, found: usize, expected: u32) -> Result<()> {
 pub(super) fn convert_address(mut reader: Reader) -> Result<Instruction> {
     let to_space = reader.flag("to");
     let space = space(&mut reader);
-    let ty = reader.ty()?;
-    if space == AddressSpace::Generic || !matches!(ty, Type::U64 | Type::U32 | Type::B64) {
-        return reader.fail("there is no such address conversion");
+    if space == AddressSpace::Generic {
+        return reader.fail("needs a state space");
     }
-    if ty == Type::U32 {
-        return reader.fail("generic addresses have 64 bits");
+    if reader.ty()? != Type::U64 {
+        return reader.fail("generic addresses are .u64");
     }
-    reader.uniform(Op::ConvertAddress { space, to_space }, ty, 1)
+    reader.uniform(Op::ConvertAddress { space, to_space }, Type::U64, 1)
 }
 
-pub(super) fn atomic(mut reader: Reader, returns: bool) -> Result<Instruction> {
-    let at = usize::from(returns);
-    let address = reader.address(at)?;
-    let mut space = space(&mut reader);
-    ignore_hints(&mut reader);
-    let _ = reader.flag("noftz");
-    if let Operand::Address { symbol, .. } = address.base {
-        space = resolve_space(&reader, space, symbol)?;
-    }
-    let op = reader.require(&[
-        ("add", AtomicOp::Add),
-        ("and", AtomicOp::And),
-        ("or", AtomicOp::Or),
-        ("xor", AtomicOp::Xor),
-        ("min", AtomicOp::Min),
-        ("max", AtomicOp::Max),
-        ("inc", AtomicOp::Inc),
-        ("dec", AtomicOp::Dec),
-        ("exch", AtomicOp::Exch),
-        ("cas", AtomicOp::Cas),
-    ])?;
-    let ty = reader.ty()?;
-    if !atomic_type(op, ty) {
-        return reader.fail("there is no such atomic operation");
-    }
-    let values = if op == AtomicOp::Cas { 2 } else { 1 };
-    reader.count(at + 1 + values)?;
-    let dst = if returns { vec![reader.dst(0, ty.bytes())?] } else { Vec::new() };
-    let mut src = vec![address.base];
-    for index in 0..values {
-        src.push(reader.src(at + 1 + index, ty)?);
-    }
-    reader.done(Op::Atomic { space, op, ty, offset: address.offset }, dst, src)
-}
-
-fn atomic_type(op: AtomicOp, ty: Type) -> bool {
-    use Type::*;
-    match op {
-        AtomicOp::Add => matches!(ty, U32 | S32 | U64 | S64 | F32 | F64),
-        AtomicOp::And | AtomicOp::Or | AtomicOp::Xor => matches!(ty, B32 | B64 | U32 | S32 | U64 | S64),
-        AtomicOp::Min | AtomicOp::Max => matches!(ty, U32 | S32 | U64 | S64),
-        AtomicOp::Inc | AtomicOp::Dec => ty == U32,
-        AtomicOp::Exch | AtomicOp::Cas => matches!(ty, B32 | B64 | U32 | S32 | U64 | S64 | F32 | F64),
-    }
-}
-
-pub(super) fn copy_async(mut reader: Reader) -> Result<Instruction> {
-    if !reader.flag("async") {
-        return reader.fail("unknown form of cp");
-    }
-    if reader.flag("commit_group") {
-        reader.count(0)?;
-        return reader.done(Op::CopyCommit, Vec::new(), Vec::new());
-    }
-    if reader.flag("wait_all") {
-        reader.count(0)?;
-        return reader.done(Op::CopyWait(None), Vec::new(), Vec::new());
-    }
-    if reader.flag("wait_group") {
-        reader.count(1)?;
-        let pending = u32::try_from(reader.immediate(0)?).ok();
-        return match pending {
-            Some(_) => reader.done(Op::CopyWait(pending), Vec::new(), Vec::new()),
-            None => reader.fail("waits for a number of groups"),
-        };
-    }
-    let all_sizes = reader.require(&[("ca", true), ("cg", false)])?;
-    reader.ignore(|m| matches!(m, "L2::64B" | "L2::128B" | "L2::256B"));
-    if !(reader.flag("shared") || reader.flag("shared::cta")) || !reader.flag("global") {
-        return reader.fail("copies from .global to .shared only");
-    }
-    reader.count_in(3, 4)?;
-    let (shared, global) = (reader.address(0)?, reader.address(1)?);
-    let bytes = match (reader.immediate(2)?, all_sizes) {
-        (16, _) => 16,
-        (n @ (4 | 8), true) => n as u32,
-        _ => return reader.fail("copies 16 bytes, or with .ca 4, 8 or 16"),
-    };
-    let mut src = vec![shared.base, global.base];
-    let mut tail = CopyTail::None;
-    if reader.ast.operands.len() == 4 {
-        let (operand, kind) = match reader.src(3, Type::U32) {
-            Ok(operand) => (operand, CopyTail::SourceBytes),
-            Err(_) => (reader.pred(3)?, CopyTail::Ignore),
-        };
-        src.push(operand);
-        tail = kind;
-    }
-    let op = Op::CopyAsync { bytes, shared_offset: shared.offset, global_offset: global.offset, tail };
-    reader.done(op, Vec::new(), src)
-}
-
-pub(super) fn load_matrix(mut reader: Reader) -> Result<Instruction> {
-    reader.require(&[("sync", ())])?;
-    reader.require(&[("aligned", ())])?;
-    reader.require(&[("m8n8", ())])?;
-    let count = reader.require(&[("x1", 1), ("x2", 2), ("x4", 4)])?;
-    let transposed = reader.flag("trans");
-    if !(reader.flag("shared") || reader.flag("shared::cta")) || reader.ty()? != Type::B16 {
-        return reader.fail("loads .b16 from .shared");
+/// `isspacep`
+pub(super) fn is_in_space(mut reader: Reader) -> Result<Instruction> {
+    let space = space(&mut reader);
+    if space == AddressSpace::Generic {
+        return reader.fail("needs a state space");
     }
     reader.count(2)?;
-    let address = reader.address(1)?;
-    let elements = reader.elements(0)?;
-    check_count(&reader, elements.len(), count)?;
-    let dst = elements.iter().map(|e| reader.dst_of(e, 4, 4)).collect::<Result<_>>()?;
-    reader.done(Op::LoadMatrix { transposed, offset: address.offset }, dst, vec![address.base])
-}
-
-pub(super) fn move_matrix(mut reader: Reader) -> Result<Instruction> {
-    for part in ["sync", "aligned", "m8n8", "trans"] {
-        reader.require(&[(part, ())])?;
-    }
-    if reader.ty()? != Type::B16 {
-        return reader.fail("the type is .b16");
-    }
-    reader.uniform(Op::MoveMatrix, Type::B32, 1)
+    let (dst, src) = (vec![reader.dst(0, 0)?], vec![reader.src(1, Type::U64)?]);
+    reader.done(Op::IsInSpace(space), dst, src)
 }

@@ -3,7 +3,7 @@
 use super::reader::{Reader, Result};
 use super::scope::Scope;
 use super::{Instruction, Op};
-use super::{cluster, compare, convert, data, float, integer, warp};
+use super::{atomic, cluster, compare, convert, copy, data, float, integer, matrix, mbarrier, order, warp};
 use crate::ptx::ast;
 
 /// Types one instruction.
@@ -14,16 +14,25 @@ pub(super) fn decode(scope: &mut Scope, instruction: &ast::Instruction) -> Resul
         "ld" | "ldu" => data::load(reader),
         "st" => data::store(reader),
         "cvta" => data::convert_address(reader),
-        "atom" => data::atomic(reader, true),
-        "red" => data::atomic(reader, false),
-        "cp" => data::copy_async(reader),
-        "ldmatrix" => data::load_matrix(reader),
-        "movmatrix" => data::move_matrix(reader),
-        "prefetch" | "prefetchu" | "membar" | "fence" | "discard" | "applypriority" => no_effect(reader),
+        "isspacep" => data::is_in_space(reader),
+        "atom" => atomic::atomic(reader, true),
+        "red" => atomic::atomic(reader, false),
+        "cp" => copy::copy_async(reader),
+        "mbarrier" => mbarrier::mbarrier(reader),
+        "membar" | "fence" => order::fence(reader),
+        "prefetch" | "prefetchu" | "discard" | "applypriority" => order::prefetch(reader),
+        "createpolicy" => order::create_policy(reader),
+
+        "ldmatrix" => matrix::load_matrix(reader),
+        "movmatrix" => matrix::move_matrix(reader),
+        "mma" => matrix::mma(reader),
 
         "add" | "sub" => integer::add_sub(reader),
         "addc" | "subc" => integer::carry(reader, true),
         "mul" | "mad" => integer::multiply(reader),
+        "madc" => integer::mad_carry(reader, true),
+        "mul24" | "mad24" => integer::multiply_24(reader),
+        "dp4a" | "dp2a" => integer::dot(reader),
         "div" => integer::divide(reader),
         "rem" => integer::binary(reader, super::IntBinary::Rem),
         "abs" | "neg" => integer::sign(reader),
@@ -36,11 +45,15 @@ pub(super) fn decode(scope: &mut Scope, instruction: &ast::Instruction) -> Resul
         "sad" => integer::sad(reader),
         "bfe" | "bfi" => integer::bit_field(reader),
         "popc" | "clz" | "brev" => integer::bits(reader),
+        "bfind" => integer::find(reader),
+        "bmsk" | "szext" => integer::field(reader),
+        "fns" => integer::find_nth_set(reader),
         "prmt" => integer::permute(reader),
 
         "fma" => float::fma(reader),
         "rcp" | "sqrt" | "rsqrt" | "sin" | "cos" | "lg2" | "ex2" | "tanh" => float::unary(reader),
         "copysign" => float::copysign(reader),
+        "testp" => float::test(reader),
         "cvt" => convert::convert(reader),
 
         "setp" => compare::setp(reader),
@@ -54,7 +67,6 @@ pub(super) fn decode(scope: &mut Scope, instruction: &ast::Instruction) -> Resul
         "redux" => warp::reduce(reader),
         "elect" => warp::elect(reader),
         "activemask" => warp::active_mask(reader),
-        "mma" => warp::mma(reader),
         "bar" | "barrier" => warp::barrier(reader),
         "bra" => warp::branch(reader),
         "mapa" => cluster::map_address(reader),
@@ -70,34 +82,4 @@ pub(super) fn decode(scope: &mut Scope, instruction: &ast::Instruction) -> Resul
             reader.fail(message)
         }
     }
-}
-
-/// Fences and prefetches: memory is sequentially consistent here and has no caches to warm.
-fn no_effect(mut reader: Reader) -> Result<Instruction> {
-    const KNOWN: [&str; 22] = [
-        "acq_rel",
-        "sc",
-        "acquire",
-        "release",
-        "cta",
-        "gl",
-        "gpu",
-        "sys",
-        "cluster",
-        "global",
-        "local",
-        "L1",
-        "L2",
-        "proxy",
-        "async",
-        "alias",
-        "L2::evict_last",
-        "L2::evict_normal",
-        "async.shared::cta",
-        "async::generic",
-        "shared::cta",
-        "L2::128B",
-    ];
-    reader.ignore(|modifier| KNOWN.contains(&modifier));
-    reader.done(Op::Nop, Vec::new(), Vec::new())
 }

@@ -29,7 +29,7 @@ pub(super) fn check_module(module: &ast::Module) -> Result<Module, CheckError> {
     let mut names = HashMap::new();
     let variables = module_variables(module, &mut names)?;
     let functions = functions(module)?;
-    let known = ModuleScope { names, variables, functions };
+    let known = ModuleScope { names, variables, functions, capability: capability(module)? };
     let mut entries = Vec::new();
     for function in module.functions.iter().filter(|function| function.kind == FunctionKind::Entry) {
         if let Some(body) = &function.body {
@@ -37,6 +37,15 @@ pub(super) fn check_module(module: &ast::Module) -> Result<Module, CheckError> {
         }
     }
     Ok(Module { variables: known.variables, entries })
+}
+
+/// The compute capability of `.target`; what later ones added is refused.
+fn capability(module: &ast::Module) -> Result<u32, CheckError> {
+    let digits = |name: &str| -> Option<u32> {
+        name.strip_prefix("sm_")?.trim_end_matches(|c: char| c.is_ascii_alphabetic()).parse().ok()
+    };
+    let found = module.target.iter().find_map(|name| digits(name));
+    found.ok_or_else(|| error(1, format!("the target {} is no sm_NN", module.target.join(", "))))
 }
 
 /// The functions by name; a definition counts more than a declaration. Functions are typed where they are

@@ -5,16 +5,21 @@
 //! refuses, with the line and column; nothing is skipped. The software device runs the result, and
 //! `build.rs` uses the same check on every kernel.
 
+mod atomic;
 mod call;
 mod cluster;
 mod compare;
 mod convert;
+mod copy;
 mod data;
 mod decode;
 mod entry;
 mod float;
 mod integer;
+mod matrix;
+mod mbarrier;
 mod op;
+mod order;
 mod reader;
 mod scope;
 mod variable;

@@ -52,8 +52,24 @@ pub struct FloatMode {
     pub ftz: bool,
     /// The result is clamped to [0, 1]; NaN becomes 0.
     pub sat: bool,
-    /// Negative results and NaN become 0 (`.relu`).
+    /// Negative results become 0 (`.relu`).
     pub relu: bool,
+    /// What is too large becomes the largest finite number (`.satfinite`).
+    pub finite: bool,
+    /// `min`, `max`: of the magnitudes, with the product of the signs (`.xorsign.abs`).
+    pub xorsign: bool,
+}
+
+impl FloatMode {
+    /// To nearest, without further modifiers.
+    pub const NEAREST: FloatMode = FloatMode {
+        rounding: Rounding::Nearest,
+        ftz: false,
+        sat: false,
+        relu: false,
+        finite: false,
+        xorsign: false,
+    };
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -99,6 +115,67 @@ pub enum IntTernary {
     Sad,
     /// Bits `[b, b + c)` of `a`, extended.
     Bfe,
+}
+
+/// Integer instructions that kernels rarely use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum RareInt {
+    /// The position of the highest bit that is no sign, or, with `shift`, its distance from the top; all
+    /// ones if there is none.
+    FindBit {
+        shift: bool,
+    },
+    /// Bits 0 to 31 of the product of the low 24 bits, or bits 16 to 47.
+    Mul24 {
+        high: bool,
+    },
+    Mad24 {
+        high: bool,
+        sat: bool,
+    },
+    MadHiSat,
+    /// The smaller or the larger, at least 0.
+    MinRelu,
+    MaxRelu,
+    /// `szext`: the low bits, as many as the second operand says, extended.
+    Extend {
+        wrap: bool,
+    },
+    /// `bmsk d, a, b`: `b` ones from bit `a` on.
+    Mask {
+        wrap: bool,
+    },
+    /// `fns d, mask, base, offset`: the position of the n-th set bit.
+    NthSet,
+    Dot(DotProduct),
+}
+
+/// `dp4a`, `dp2a`: `c` plus products of parts of `a` and bytes of `b`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct DotProduct {
+    pub a_signed: bool,
+    pub b_signed: bool,
+    pub parts: DotParts,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum DotParts {
+    /// Four bytes and four bytes.
+    Bytes,
+    /// Two halves of `a`, with the low or the high two bytes of `b`.
+    HalvesLow,
+    HalvesHigh,
+}
+
+/// What `testp` asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum FloatTest {
+    Finite,
+    Infinite,
+    Number,
+    NotANumber,
+    Normal,
+    Subnormal,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -191,6 +268,17 @@ pub enum Reach {
     System,
 }
 
+/// How an access is ordered with those of other threads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Order {
+    Weak,
+    Volatile,
+    Relaxed(Reach),
+    Acquire(Reach),
+    Release(Reach),
+    AcquireRelease(Reach),
+}
+
 /// One load or store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Access {
@@ -201,6 +289,7 @@ pub struct Access {
     pub count: u32,
     /// Bytes added to the address operand.
     pub offset: i64,
+    pub order: Order,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -270,15 +359,61 @@ pub struct Mma {
     pub operand: Scalar,
 }
 
+/// A matrix product of integers with s32 accumulators.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct IntMma {
+    /// 8 or 16.
+    pub m: u32,
+    pub k: u32,
+    /// Bits of an element of A and B: 4 or 8.
+    pub bits: u32,
+    pub a_signed: bool,
+    pub b_signed: bool,
+    /// Sums are clamped to s32 instead of wrapping.
+    pub saturate: bool,
+}
+
+/// What is done with a barrier object in shared memory (`mbarrier`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum MbarrierOp {
+    /// Sources: address, count.
+    Init,
+    Invalidate,
+    /// Sources: address, and the count if given. Destination: the state before.
+    Arrive {
+        /// Later phases expect so many fewer.
+        drop: bool,
+        /// The phase must not complete.
+        no_complete: bool,
+    },
+    /// An arrival after so many bytes were announced. Sources: address, bytes. Destination: the state before.
+    ArriveExpecting,
+    /// Sources: address, bytes.
+    ExpectBytes,
+    CompleteBytes,
+    /// Sources: address, state. Destination: a predicate.
+    TestState,
+    /// Sources: address, parity of the phase. Destination: a predicate.
+    TestParity,
+    /// `cp.async.mbarrier.arrive`: arrives when the thread's copies have landed. Source: address.
+    ArriveOnCopies {
+        /// The arrival is one of those that the barrier was made for.
+        counted: bool,
+    },
+}
+
 /// The operation of an instruction. The operands stand in [`super::Instruction::dst`] and `src`, in the
 /// order of the PTX text unless a variant says otherwise.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Op {
-    /// Fences, prefetches and hints that change no value.
+    /// Prefetches and hints that change no value.
     Nop,
+    Fence(Order),
     /// A copy of a register's bits; the width is the destination's.
     Mov,
     MovPred,
+    /// A copy of two registers of 64 bits, which make one of 128.
+    MovPair,
     /// Several narrow sources, low first, to one wide destination.
     Pack,
     /// One wide source to several narrow destinations (or sinks), low first.
@@ -286,6 +421,7 @@ pub enum Op {
     IntUnary(IntUnary, Int),
     IntBinary(IntBinary, Int),
     IntTernary(IntTernary, Int),
+    IntRare(RareInt, Int),
     /// `add`/`sub` with carry. The carry bit is the entry's carry register, last in `src` and `dst`.
     Carry {
         subtract: bool,
@@ -303,6 +439,18 @@ pub enum Op {
     },
     Lop3 {
         table: u8,
+    },
+    /// `lop3` with a second destination: whether the result is not 0, joined with the last source.
+    Lop3Pred {
+        table: u8,
+        logic: Logic,
+    },
+    /// Carry from `mad.cc` and into `madc`, like [`Op::Carry`].
+    MadCarry {
+        high: bool,
+        int: Int,
+        carry_in: bool,
+        carry_out: bool,
     },
     Permute(PermuteMode),
     PredLogic(Logic),
@@ -325,18 +473,21 @@ pub enum Op {
         ty: Compared,
         logic: Option<Logic>,
     },
-    /// `set`: like `setp` into a register: all ones or 1.0f.
+    /// `set`: like `setp` into a register, as the bits of `one` or 0; two halves for packed operands.
     Set {
         comparison: Comparison,
         ty: Compared,
         logic: Option<Logic>,
-        float_result: bool,
+        one: u32,
     },
+    /// `testp p, a`
+    TestFloat(FloatTest, Float),
     /// `selp d, a, b, p`
     Select,
     /// `slct d, a, b, c`: `a` where `c >= 0`.
     SelectSign {
         float: bool,
+        ftz: bool,
     },
     /// Source: the address.
     Load(Access),
@@ -348,7 +499,18 @@ pub enum Op {
         op: AtomicOp,
         ty: Type,
         offset: i64,
+        order: Order,
     },
+    /// Source: the address in `offset` bytes behind the first operand.
+    Mbarrier {
+        op: MbarrierOp,
+        space: AddressSpace,
+        offset: i64,
+    },
+    /// `mbarrier.pending_count`
+    PendingCount,
+    /// Whether a generic address lies in the space.
+    IsInSpace(AddressSpace),
     /// To a generic address, or from one (`cvta.to`).
     ConvertAddress {
         space: AddressSpace,
@@ -367,12 +529,18 @@ pub enum Op {
     CopyWait(Option<u32>),
     /// One to four 8×8 matrices of b16.
     LoadMatrix {
+        space: AddressSpace,
         transposed: bool,
         offset: i64,
     },
     MoveMatrix,
     /// Sources: A, B and C fragments one after the other.
     Mma(Mma),
+    /// As `Mma`, with accumulators of f16, two in a register.
+    MmaF16(Mma),
+    MmaInt(IntMma),
+    /// m8n8k4
+    MmaF64,
     /// Sources: value, lane operand, clamp, member mask. A second destination takes the predicate.
     Shuffle(ShuffleMode),
     /// Sources: predicate, member mask.

@@ -41,6 +41,15 @@ impl<'a, 's> Reader<'a, 's> {
         text
     }
 
+    /// Refuses what the module's target does not have yet.
+    pub fn since(&self, capability: u32) -> Result<()> {
+        let found = self.scope.module.capability;
+        if found >= capability {
+            return Ok(());
+        }
+        self.fail(format!("needs .target sm_{capability} or later, not sm_{found}"))
+    }
+
     // ---- modifiers
 
     /// Takes a modifier if it is there.
@@ -74,17 +83,29 @@ impl<'a, 's> Reader<'a, 's> {
         }
     }
 
-    /// Takes every modifier for which `ignored` says so.
-    pub fn ignore(&mut self, ignored: impl Fn(&str) -> bool) {
-        self.modifiers.retain(|m| !ignored(m));
-    }
-
-    /// An integer type of 16, 32 or 64 bits; `.bN` counts as unsigned.
+    /// `.uN` or `.sN` of 16, 32 or 64 bits.
     pub fn int(&mut self) -> Result<Int> {
         let ty = self.ty()?;
         match int_of(ty) {
-            Some(int) if int.bits >= 16 => Ok(int),
-            _ => self.fail("is not an integer instruction of 16, 32 or 64 bits"),
+            Some(int) if int.bits >= 16 && !is_bits(ty) => Ok(int),
+            _ => self.fail("is for .u and .s of 16, 32 and 64 bits"),
+        }
+    }
+
+    /// `.bN` of 16, 32 or 64 bits, as an unsigned integer.
+    pub fn bits(&mut self) -> Result<Int> {
+        let ty = self.ty()?;
+        match int_of(ty) {
+            Some(int) if int.bits >= 16 && is_bits(ty) => Ok(int),
+            _ => self.fail("is for .b16, .b32 and .b64"),
+        }
+    }
+
+    /// Takes exactly this type.
+    pub fn only(&mut self, wanted: Type) -> Result<()> {
+        match self.ty()? == wanted {
+            true => Ok(()),
+            false => self.fail(format!("the type is .{}", format!("{wanted:?}").to_lowercase())),
         }
     }
 
@@ -100,6 +121,7 @@ impl<'a, 's> Reader<'a, 's> {
             ftz: self.flag("ftz"),
             sat: self.flag("sat"),
             relu: self.flag("relu"),
+            ..FloatMode::NEAREST
         }
     }
 
@@ -325,6 +347,11 @@ pub(super) fn int_of(ty: Type) -> Option<Int> {
     (signed || unsigned).then_some(Int { bits: 8 * ty.bytes(), signed })
 }
 
+/// Whether `ty` is `.bN`.
+pub(super) fn is_bits(ty: Type) -> bool {
+    matches!(ty, Type::B8 | Type::B16 | Type::B32 | Type::B64)
+}
+
 pub(super) fn float_of(ty: Type) -> Option<Float> {
     Some(match ty {
         Type::F16 => Float::F16,
@@ -393,6 +420,8 @@ fn special(name: &str, component: Option<&str>) -> Option<Special> {
         "%clock" => Special::Clock,
         "%clock_hi" => Special::ClockHigh,
         "%clock64" => Special::Clock64,
+        "%globaltimer_lo" => Special::Clock,
+        "%globaltimer_hi" => Special::ClockHigh,
         "%globaltimer" => Special::GlobalTimer,
         _ => return None,
     })

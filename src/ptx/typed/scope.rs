@@ -21,6 +21,8 @@ pub(super) struct ModuleScope<'a> {
     pub names: HashMap<String, Name>,
     pub variables: Vec<Variable>,
     pub functions: HashMap<&'a str, &'a ast::Function>,
+    /// 80 for `.target sm_80`.
+    pub capability: u32,
 }
 
 /// The names of one body: its own, and those of its blocks.

@@ -1,8 +1,8 @@
-//! Warp operations, matrix products, barriers and control flow.
+//! Warp operations, barriers and control flow.
 
 use super::reader::{Reader, Result};
-use super::{BarrierReduce, Instruction, Label, Mma, Op, Operand, ReduceOp, Scalar, ShuffleMode, VoteMode};
-use crate::ptx::ast::{self, Type};
+use super::{BarrierReduce, Instruction, Int, Label, Op, Operand, ReduceOp, ShuffleMode, VoteMode};
+use crate::ptx::ast::Type;
 
 pub(super) fn shuffle(mut reader: Reader) -> Result<Instruction> {
     reader.require(&[("sync", ())])?;
@@ -12,9 +12,7 @@ pub(super) fn shuffle(mut reader: Reader) -> Result<Instruction> {
         ("bfly", ShuffleMode::Butterfly),
         ("idx", ShuffleMode::Index),
     ])?;
-    if reader.ty()?.bytes() != 4 {
-        return reader.fail("the type is .b32");
-    }
+    reader.only(Type::B32)?;
     reader.count(5)?;
     let (value, predicate) = reader.pair(0)?;
     let mut dst = vec![reader.dst_of(value, 4, 4)?];
@@ -48,14 +46,16 @@ pub(super) fn matching(mut reader: Reader) -> Result<Instruction> {
     let all = reader.require(&[("any", false), ("all", true)])?;
     reader.require(&[("sync", ())])?;
     let ty = reader.ty()?;
-    if !matches!(ty.bytes(), 4 | 8) {
+    if !matches!(ty, Type::B32 | Type::B64) {
         return reader.fail("the type is .b32 or .b64");
     }
     reader.count(3)?;
     let (value, predicate) = reader.pair(0)?;
     let mut dst = vec![reader.dst_of(value, 4, 4)?];
-    if let Some(predicate) = predicate.filter(|_| all) {
-        dst.push(reader.dst_of(predicate, 0, 0)?);
+    match predicate {
+        Some(predicate) if all => dst.push(reader.dst_of(predicate, 0, 0)?),
+        Some(_) => return reader.fail("match.any writes no predicate"),
+        None => {}
     }
     let src = vec![reader.src(1, ty)?, reader.src(2, Type::B32)?];
     reader.done(Op::Match { all, bits: 8 * ty.bytes() }, dst, src)
@@ -71,15 +71,16 @@ pub(super) fn reduce(mut reader: Reader) -> Result<Instruction> {
         ("or", ReduceOp::Or),
         ("xor", ReduceOp::Xor),
     ])?;
-    let int = reader.int()?;
+    let bits = matches!(op, ReduceOp::And | ReduceOp::Or | ReduceOp::Xor);
+    let int: Int = if bits { reader.bits()? } else { reader.int()? };
     if int.bits != 32 {
         return reader.fail("the type has 32 bits");
     }
-    reader.count(3)?;
     reader.uniform(Op::Reduce(op, int), Type::B32, 2)
 }
 
 pub(super) fn elect(mut reader: Reader) -> Result<Instruction> {
+    reader.since(90)?;
     reader.require(&[("sync", ())])?;
     reader.count(2)?;
     let (Some(predicate), value) = (reader.pair(0)?.1, reader.pair(0)?.0) else {
@@ -91,63 +92,23 @@ pub(super) fn elect(mut reader: Reader) -> Result<Instruction> {
 }
 
 pub(super) fn active_mask(mut reader: Reader) -> Result<Instruction> {
-    let ty = reader.ty()?;
-    reader.uniform(Op::ActiveMask, ty, 0)
-}
-
-pub(super) fn mma(mut reader: Reader) -> Result<Instruction> {
-    for part in ["sync", "aligned"] {
-        reader.require(&[(part, ())])?;
-    }
-    let k = reader.require(&[("m16n8k16", 16), ("m16n8k8", 8), ("m16n8k4", 4)])?;
-    for part in ["row", "col"] {
-        reader.require(&[(part, ())])?;
-    }
-    let types = [reader.ty()?, reader.ty()?, reader.ty()?, reader.ty()?];
-    let operand = match (types[1], k) {
-        (Type::Bf16, 8 | 16) => Scalar::Bf16,
-        (Type::F16, 8 | 16) => Scalar::F16,
-        (Type::Tf32, 4 | 8) => Scalar::Tf32,
-        _ => return reader.fail("there is no such matrix product here"),
-    };
-    if types[0] != Type::F32 || types[3] != Type::F32 || types[1] != types[2] {
-        return reader.fail("accumulators are .f32 and both operands have one type");
-    }
-    let pairs = if operand == Scalar::Tf32 { 1 } else { 2 };
-    let (a, b) = (16 * k / (32 * pairs), 8 * k / (32 * pairs));
-    reader.count(4)?;
-    let registers = |index: usize, count: u32| -> Result<Vec<ast::Operand>> {
-        let elements = reader.elements(index)?;
-        if elements.len() == count as usize {
-            return Ok(elements);
-        }
-        reader.fail(format!("operand {} has {count} registers", index + 1))
-    };
-    let mut dst = Vec::new();
-    for element in registers(0, 4)? {
-        dst.push(reader.dst_of(&element, 4, 4)?);
-    }
-    let mut src = Vec::new();
-    for (index, count) in [(1, a), (2, b), (3, 4)] {
-        let ty = if index == 3 { Type::F32 } else { Type::B32 };
-        for element in registers(index, count)? {
-            src.push(reader.src_of(&element, ty, 4)?);
-        }
-    }
-    reader.done(Op::Mma(Mma { k, operand }), dst, src)
+    reader.only(Type::B32)?;
+    reader.uniform(Op::ActiveMask, Type::B32, 0)
 }
 
 pub(super) fn barrier(mut reader: Reader) -> Result<Instruction> {
     if reader.flag("cluster") {
         return super::cluster::barrier(reader);
     }
-    if reader.flag("warp") {
+    let bar = reader.ast.opcode == "bar";
+    if bar && reader.flag("warp") {
         reader.require(&[("sync", ())])?;
         reader.count(1)?;
         let src = vec![reader.src(0, Type::B32)?];
         return reader.done(Op::WarpBarrier, Vec::new(), src);
     }
-    let _ = (reader.flag("cta"), reader.flag("aligned"));
+    // `bar` is `barrier` with `.aligned`.
+    let _ = (reader.flag("cta"), !bar && reader.flag("aligned"));
     if reader.flag("red") {
         return barrier_reduce(reader);
     }
@@ -166,11 +127,9 @@ fn barrier_reduce(mut reader: Reader) -> Result<Instruction> {
         ("and", BarrierReduce::And),
         ("or", BarrierReduce::Or),
     ])?;
-    let ty = reader.ty()?;
-    let bytes = if op == BarrierReduce::Popc { 4 } else { 0 };
-    if ty.bytes() != bytes {
-        return reader.fail("popc gives .u32, and/or give .pred");
-    }
+    let ty = if op == BarrierReduce::Popc { Type::U32 } else { Type::Pred };
+    reader.only(ty)?;
+    let bytes = ty.bytes();
     reader.count_in(3, 4)?;
     let last = reader.ast.operands.len() - 1;
     let dst = vec![reader.dst(0, bytes)?];
@@ -223,7 +182,7 @@ pub(super) fn simple(reader: Reader, op: Op) -> Result<Instruction> {
 }
 
 pub(super) fn sleep(mut reader: Reader) -> Result<Instruction> {
-    let _ = reader.ty()?;
+    reader.only(Type::U32)?;
     reader.count(1)?;
     reader.src(0, Type::U32)?;
     reader.done(Op::Sleep, Vec::new(), Vec::new())

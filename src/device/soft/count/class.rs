@@ -117,7 +117,7 @@ impl Work {
     pub fn of(instruction: &Instruction) -> Work {
         let class = class(&instruction.op);
         let tensor = match instruction.op {
-            Op::Mma(mma) => Some(tensor(mma)),
+            Op::Mma(mma) | Op::MmaF16(mma) => Some(tensor(mma)),
             _ => None,
         };
         Work { class, flop: flop(&instruction.op), tensor }
@@ -134,10 +134,15 @@ fn class(op: &Op) -> Class {
         Op::IntUnary(..)
         | Op::IntBinary(..)
         | Op::IntTernary(..)
+        | Op::IntRare(..)
         | Op::Carry { .. }
+        | Op::MadCarry { .. }
         | Op::BitInsert { .. }
         | Op::FunnelShift { .. }
         | Op::Lop3 { .. }
+        | Op::Lop3Pred { .. }
+        | Op::IsInSpace(_)
+        | Op::PendingCount
         | Op::Permute(_)
         | Op::ConvertAddress { .. }
         | Op::MapAddress { .. }
@@ -147,8 +152,10 @@ fn class(op: &Op) -> Class {
         Op::Fma(ty, _) => arithmetic(*ty, Class::Fma),
         Op::Convert { .. } => Class::Convert,
         Op::SetPred { ty, .. } | Op::Set { ty, .. } => compared(*ty),
+        Op::TestFloat(_, ty) => arithmetic(*ty, Class::Move),
         Op::Mov
         | Op::MovPred
+        | Op::MovPair
         | Op::Pack
         | Op::Unpack
         | Op::PredLogic(_)
@@ -160,7 +167,7 @@ fn class(op: &Op) -> Class {
         Op::Atomic { .. } => Class::Atomic,
         Op::CopyAsync { .. } => Class::Copy,
         Op::LoadMatrix { .. } => Class::Shared,
-        Op::Mma(_) => Class::Tensor,
+        Op::Mma(_) | Op::MmaF16(_) | Op::MmaInt(_) | Op::MmaF64 => Class::Tensor,
         Op::MoveMatrix | Op::Shuffle(_) | Op::Vote(_) | Op::Match { .. } | Op::Reduce(..) | Op::Elect => {
             Class::Warp
         }
@@ -168,8 +175,10 @@ fn class(op: &Op) -> Class {
         | Op::Barrier
         | Op::BarrierArrive
         | Op::BarrierReduce(_)
-        | Op::ClusterBarrier { .. } => Class::Barrier,
+        | Op::ClusterBarrier { .. }
+        | Op::Mbarrier { .. } => Class::Barrier,
         Op::Nop
+        | Op::Fence(_)
         | Op::CopyCommit
         | Op::CopyWait(_)
         | Op::Branch { .. }

@@ -34,7 +34,12 @@ pub struct Access {
 pub enum Arithmetic {
     Unsigned,
     Signed,
+    /// f32 or f64.
     Float,
+    /// One f16 or two.
+    F16,
+    /// One bf16 or two.
+    Bf16,
 }
 
 /// # Safety

@@ -1,10 +1,11 @@
 //! `atom` and `red`: atomic for all threads of the grid, whichever worker runs them.
 
 use super::access::{Access, Arithmetic, read_place, resolve, write_place};
+use super::half::{bf16_to_f32, f16_to_f32, f32_to_bf16, f32_to_f16};
 use super::math::flush;
 use super::{Inst, Warp};
 use crate::ptx::typed::{AddressSpace, AtomicOp};
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU16, AtomicU32, AtomicU64, Ordering::Relaxed};
 
 /// The access's list holds the destination (last, if any) behind the operands; `d` says whether there is one.
 pub unsafe fn atomic(ip: *const Inst, warp: &mut Warp) -> *const Inst {
@@ -25,13 +26,21 @@ pub unsafe fn atomic(ip: *const Inst, warp: &mut Warp) -> *const Inst {
             let b = read_place(warp, access.elements[0], lane);
             let c = if operands == 2 { read_place(warp, access.elements[1], lane) } else { 0 };
             let next = |old: u64| combine(op, arithmetic, access, old, b, c);
-            let old = if access.bytes == 8 {
-                let cell = AtomicU64::from_ptr(host.cast());
-                cell.fetch_update(Relaxed, Relaxed, |old| Some(next(old))).expect("always some")
-            } else {
-                let cell = AtomicU32::from_ptr(host.cast());
-                let update = |old: u32| Some(next(u64::from(old)) as u32);
-                u64::from(cell.fetch_update(Relaxed, Relaxed, update).expect("always some"))
+            let old = match access.bytes {
+                8 => {
+                    let cell = AtomicU64::from_ptr(host.cast());
+                    cell.fetch_update(Relaxed, Relaxed, |old| Some(next(old))).expect("always some")
+                }
+                2 => {
+                    let cell = AtomicU16::from_ptr(host.cast());
+                    let update = |old: u16| Some(next(u64::from(old)) as u16);
+                    u64::from(cell.fetch_update(Relaxed, Relaxed, update).expect("always some"))
+                }
+                _ => {
+                    let cell = AtomicU32::from_ptr(host.cast());
+                    let update = |old: u32| Some(next(u64::from(old)) as u32);
+                    u64::from(cell.fetch_update(Relaxed, Relaxed, update).expect("always some"))
+                }
             };
             if let Some(destination) = access.elements.get(operands) {
                 write_place(warp, *destination, lane, old);
@@ -52,6 +61,10 @@ fn combine(op: AtomicOp, arithmetic: Arithmetic, access: &Access, old: u64, b: u
     };
     match op {
         AtomicOp::Add if arithmetic == Arithmetic::Float => add_float(access, old, b),
+        AtomicOp::Add if arithmetic == Arithmetic::F16 => add_halves(access, old, b, f16_to_f32, f32_to_f16),
+        AtomicOp::Add if arithmetic == Arithmetic::Bf16 => {
+            add_halves(access, old, b, bf16_to_f32, f32_to_bf16)
+        }
         AtomicOp::Add => old.wrapping_add(b),
         AtomicOp::And => old & b,
         AtomicOp::Or => old | b,
@@ -86,11 +99,8 @@ fn combine(op: AtomicOp, arithmetic: Arithmetic, access: &Access, old: u64, b: u
         }
         AtomicOp::Exch => b,
         AtomicOp::Cas => {
-            if old == b {
-                c
-            } else {
-                old
-            }
+            let wanted = b & (u64::MAX >> (64 - 8 * access.bytes));
+            if old == wanted { c } else { old }
         }
     }
 }
@@ -106,4 +116,13 @@ fn add_float(access: &Access, old: u64, b: u64) -> u64 {
         _ => flush(flush(x) + flush(y)),
     };
     u64::from(sum.to_bits())
+}
+
+/// A sum of 16-bit floats, or of the two in a word, each rounded by itself; subnormals are kept.
+fn add_halves(access: &Access, old: u64, b: u64, widen: fn(u32) -> f32, narrow: fn(f32) -> u32) -> u64 {
+    let half = |shift: u32| {
+        let part = |word: u64| widen((word >> shift) as u32 & 0xFFFF);
+        u64::from(narrow(part(old) + part(b))) << shift
+    };
+    if access.bytes == 2 { half(0) } else { half(0) | half(16) }
 }

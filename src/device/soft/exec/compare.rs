@@ -5,7 +5,7 @@ use super::{Body, Handler, Inst, Warp, handler};
 use crate::device::soft::exec::half::{bf16_to_f32, f16_to_f32};
 use crate::device::soft::exec::math::flush;
 use crate::device::soft::level::Level;
-use crate::ptx::typed::{Compared, Comparison, Float, Int};
+use crate::ptx::typed::{Compared, Comparison, Float, Int, Logic};
 use std::marker::PhantomData;
 
 /// How the result is joined with a predicate, in the low bits of [`Inst::imm`].
@@ -16,6 +16,16 @@ pub const JOIN_XOR: i32 = 3;
 pub const INVERT: i32 = 4;
 /// There is a second destination, in [`Inst::site`].
 pub const SECOND: i32 = 8;
+
+/// [`Inst::imm`] of a comparison that is joined.
+pub fn join(logic: Option<Logic>) -> i32 {
+    match logic {
+        None => 0,
+        Some(Logic::And) => JOIN_AND,
+        Some(Logic::Or) => JOIN_OR,
+        Some(Logic::Xor) => JOIN_XOR,
+    }
+}
 
 /// One bit for each lane whose word is all ones.
 ///

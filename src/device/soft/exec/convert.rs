@@ -1,10 +1,11 @@
 //! `cvt`: vector code for the common conversions, one function for all others.
 
 use super::Handler;
+use super::exact::{self, Exact, Format};
 use super::half::{bf16_to_f32, f16_to_f32, f32_to_bf16, f32_to_f16};
 use super::lanes::{map1, map2};
 use super::math::{self, flush};
-use super::rounding::{f64_to_f32, from_integer, integral};
+use super::rounding::integral;
 use crate::device::soft::level::Level;
 use crate::ptx::typed::{FloatMode, Int, Rounding, Scalar};
 
@@ -23,7 +24,7 @@ const S64: Scalar = int(64, true);
 /// The vector code of a conversion whose registers are as wide as its types (8-bit integers lie in
 /// registers of 16 or 32 bits); `None` if there is none.
 pub fn fast(to: Scalar, from: Scalar, mode: FloatMode, level: Level) -> Option<Handler> {
-    if mode.ftz || mode.sat || mode.relu {
+    if mode.ftz || mode.sat || mode.relu || mode.finite {
         return None;
     }
     between_ints(to, from, level)
@@ -106,7 +107,7 @@ fn f32_to_tf32(x: f32) -> u32 {
 
 /// Two f32 to a pair of 16-bit floats, the first one in the upper half.
 pub fn pack(to: Scalar, mode: FloatMode, level: Level) -> Option<Handler> {
-    if mode.rounding != Rounding::Nearest || mode.ftz || mode.sat {
+    if mode.rounding != Rounding::Nearest || mode.ftz || mode.sat || mode.finite {
         return None;
     }
     let relu = |x: f32| if x <= 0.0 { 0.0 } else { x };
@@ -136,9 +137,11 @@ pub fn general(to: Scalar, from: Scalar, integral_result: bool, mode: FloatMode,
     {
         value = Value::Float(f64::from(flush(x as f32)));
     }
-    match to {
-        Scalar::Int(int) => to_int(value, from, int, mode) as u64,
-        _ => to_float(value, to, integral_result, mode),
+    match (to, value) {
+        (Scalar::Int(int), value) => to_int(value, from, int, mode) as u64,
+        (to, Value::Int(n)) => round(Exact::from_integer(n), to, mode),
+        (to, Value::Float(x)) if integral_result => to_float(integral(x, mode.rounding), to, mode),
+        (to, Value::Float(x)) => to_float(x, to, mode),
     }
 }
 
@@ -182,47 +185,54 @@ fn nan_int(int: Int) -> i128 {
     if int.signed { -top } else { top }
 }
 
-fn to_float(value: Value, to: Scalar, integral_result: bool, mode: FloatMode) -> u64 {
-    let mut x = match value {
-        Value::Int(n) => from_integer(n, to == Scalar::F32, mode.rounding),
-        Value::Float(x) if integral_result => integral(x, mode.rounding),
-        Value::Float(x) => x,
-    };
-    if mode.sat {
-        x = if x > 0.0 { x.min(1.0) } else { 0.0 };
+/// The format of a float type, and how far its bits stand above the bottom of its register.
+fn format(to: Scalar) -> (Format, u32) {
+    match to {
+        Scalar::F16 => (exact::F16, 0),
+        Scalar::Bf16 => (exact::BF16, 0),
+        Scalar::Tf32 => (exact::TF32, 13),
+        Scalar::F64 => (exact::F64, 0),
+        _ => (exact::F32, 0),
     }
-    if mode.relu && x <= 0.0 {
-        x = 0.0;
-    }
-    if to == Scalar::F64 {
-        return x.to_bits();
-    }
-    if x.is_nan() {
-        return if matches!(to, Scalar::F16 | Scalar::Bf16) {
-            0x7FFF
-        } else {
-            u64::from(math::NAN.to_bits())
-        };
-    }
-    let bits = match to {
-        Scalar::F32 => {
-            let single = f64_to_f32(x, mode.rounding);
-            (if mode.ftz { flush(single) } else { single }).to_bits()
-        }
-        Scalar::Tf32 => f32_to_tf32(x as f32),
-        Scalar::F16 => narrow(x, mode.rounding, f32_to_f16, f16_to_f32, 0x7BFF),
-        _ => narrow(x, mode.rounding, f32_to_bf16, bf16_to_f32, 0x7F7F),
-    };
-    u64::from(bits)
 }
 
-/// A 16-bit float to nearest, or towards zero; other directions do not exist.
-fn narrow(x: f64, rounding: Rounding, to: fn(f32) -> u32, back: fn(u32) -> f32, largest: u32) -> u32 {
-    let nearest = to(math::to_f32_odd(x));
-    let beyond = f64::from(back(nearest)).abs() > x.abs();
-    match rounding {
-        Rounding::Zero if beyond && nearest & 0x7FFF > largest => (nearest & 0x8000) | largest,
-        Rounding::Zero if beyond => nearest - 1,
-        _ => nearest,
+/// The NaN of a format that conversions make.
+fn nan(to: Scalar) -> u64 {
+    match to {
+        Scalar::F16 | Scalar::Bf16 => 0x7FFF,
+        Scalar::F64 => f64::NAN.to_bits(),
+        _ => u64::from(math::NAN.to_bits()),
     }
+}
+
+fn to_float(x: f64, to: Scalar, mode: FloatMode) -> u64 {
+    if x.is_nan() {
+        return if mode.sat { 0 } else { nan(to) };
+    }
+    if x.is_infinite() {
+        let (format, up) = format(to);
+        let clamped = match (x > 0.0, mode) {
+            (false, FloatMode { sat: true, .. } | FloatMode { relu: true, .. }) => 0.0,
+            (true, FloatMode { sat: true, .. }) => 1.0,
+            _ => return format.limit(x < 0.0, mode.finite) << up,
+        };
+        return round(Exact::from_f64(clamped), to, mode);
+    }
+    round(Exact::from_f64(x), to, mode)
+}
+
+/// A finite number in a float type, with its range as the modifiers want it.
+fn round(number: Exact, to: Scalar, mode: FloatMode) -> u64 {
+    let (format, up) = format(to);
+    let number = match number.is_negative() {
+        true if mode.sat || mode.relu => Exact::from_integer(0),
+        _ if mode.sat => number.at_most_one(),
+        _ => number,
+    };
+    let bits = number.round(format, mode.rounding);
+    let bits = if mode.finite { format.finite(bits) } else { bits };
+    if mode.ftz && to == Scalar::F32 {
+        return u64::from(flush(f32::from_bits(bits as u32)).to_bits());
+    }
+    bits << up
 }

@@ -81,7 +81,7 @@ impl Format for Bf16 {
 
 /// `a * b + c` in f64, rounded to odd to f32.
 #[inline(always)]
-fn fused(a: f32, b: f32, c: f32) -> f32 {
+pub fn fused(a: f32, b: f32, c: f32) -> f32 {
     math::to_f32_odd(math::sum_to_odd(f64::from(a) * f64::from(b), f64::from(c)))
 }
 

@@ -7,7 +7,6 @@ use super::access::{read_place, resolve};
 use super::extent::{Shared, checked};
 use super::{Body, Handler, Inst, Warp, handler};
 use crate::device::soft::level::Level;
-use crate::ptx::typed::AddressSpace;
 
 /// The eight rows of a matrix, 16 bytes each.
 type Rows = [u128; 8];
@@ -115,7 +114,7 @@ unsafe fn load_any_matrix(ip: *const Inst, warp: &mut Warp) -> *const Inst {
             let mut rows = [0; 8];
             for (row, bytes) in rows.iter_mut().enumerate() {
                 let lane = 8 * k + row;
-                match resolve(warp, AddressSpace::Shared, addresses[lane], 16, false, lane) {
+                match resolve(warp, access.space, addresses[lane], 16, false, lane) {
                     Ok((host, _)) => *bytes = host.cast::<u128>().read_unaligned(),
                     Err(cause) => return warp.fail(warp.pc_of(ip), cause, Some(lane as u32)),
                 }

@@ -23,6 +23,8 @@ pub enum Stop {
     Exit,
     /// The time slice is over.
     Yield,
+    /// Looked at an mbarrier whose phase is not complete.
+    Wait,
     /// At a barrier, which [`Warp::barrier`] describes.
     Barrier,
     /// At `barrier.cluster.arrive`.

@@ -2,18 +2,20 @@
 
 use super::emit::{Emitter, Operands, Result};
 use crate::device::soft::exec::rounding::{on_f32, on_f64};
-use crate::device::soft::exec::{NEGATED, SINK_PREDICATE, compare, convert, float, half, integer, moves};
+use crate::device::soft::exec::{
+    NEGATED, SINK_PREDICATE, compare, convert, float, half, integer, moves, narrow,
+};
 use crate::ptx::ast::Type;
 use crate::ptx::typed::{
     Compared, Comparison, Float, FloatBinary, FloatMode, FloatUnary, Instruction, Int, IntBinary, IntTernary,
     Logic, Op, Operand, Rounding, Scalar,
 };
 
-fn int_type(int: Int) -> Type {
+pub(super) fn int_type(int: Int) -> Type {
     bits_type(int.bits)
 }
 
-fn bits_type(bits: u32) -> Type {
+pub(super) fn bits_type(bits: u32) -> Type {
     match bits {
         8 => Type::B8,
         16 => Type::B16,
@@ -22,7 +24,7 @@ fn bits_type(bits: u32) -> Type {
     }
 }
 
-fn float_type(float: Float) -> Type {
+pub(super) fn float_type(float: Float) -> Type {
     match float {
         Float::F64 => Type::F64,
         Float::F32 => Type::F32,
@@ -57,6 +59,12 @@ impl Emitter<'_> {
                 };
                 self.lanewise(instruction, integer::ternary(*op, *int, level), &types)
             }
+            Op::IntRare(op, int) => self.rare_int(instruction, *op, *int),
+            Op::MadCarry { high, int, carry_in, carry_out } => {
+                self.mad_carry(instruction, *high, *int, *carry_in, *carry_out)
+            }
+            Op::Lop3Pred { table, logic } => self.lop3_pred(instruction, *table, *logic),
+            Op::TestFloat(test, ty) => self.test_float(instruction, *test, *ty),
             Op::Carry { subtract, bits, carry_in, carry_out } => {
                 self.carry(instruction, *subtract, *bits, *carry_in, *carry_out)
             }
@@ -100,14 +108,7 @@ impl Emitter<'_> {
                 let second = (instruction.dst.len() > 1).then(|| self.pred_destination(instruction, 1));
                 self.compare(instruction, *comparison, *ty, *logic, first, second)
             }
-            Op::Set { comparison, ty, logic, float_result } => {
-                self.compare(instruction, *comparison, *ty, *logic, SINK_PREDICATE, None)?;
-                let a = self.literal(if *float_result { 0x3F80_0000 } else { 0xFFFF_FFFF }, false)?;
-                let (b, d) = (self.literal(0, false)?, self.destination(instruction, 0)?);
-                let operands = Operands { d, a, b, c: SINK_PREDICATE, ..Operands::default() };
-                self.emit(moves::select(4, level), operands);
-                Ok(())
-            }
+            Op::Set { comparison, ty, logic, one } => self.set(instruction, *comparison, *ty, *logic, *one),
             Op::Select => {
                 let bytes = self.destination_bytes(instruction, 0);
                 let ty = bits_type(8 * bytes);
@@ -116,7 +117,8 @@ impl Emitter<'_> {
                 self.emit(moves::select(bytes, level), Operands { d, a, b, c, ..Operands::default() });
                 Ok(())
             }
-            Op::SelectSign { float } => {
+            Op::SelectSign { float: true, ftz: true } => self.select_flushed(instruction),
+            Op::SelectSign { float, .. } => {
                 let bytes = self.destination_bytes(instruction, 0);
                 let ty = bits_type(8 * bytes);
                 self.lanewise(instruction, moves::select_sign(bytes, *float, level), &[ty, ty, Type::B32])
@@ -146,6 +148,18 @@ impl Emitter<'_> {
     ) -> Result<()> {
         let ty = bits_type(bits);
         let (a, b) = (self.source(instruction, 0, ty)?, self.source(instruction, 1, ty)?);
+        self.add_carry(instruction, subtract, bits, [a, b], [carry_in, carry_out])
+    }
+
+    /// `a + b` or `a - b` of two slots, with the carry bit that the instruction reads or writes last.
+    pub(super) fn add_carry(
+        &mut self,
+        instruction: &Instruction,
+        subtract: bool,
+        bits: u32,
+        [a, b]: [u16; 2],
+        [carry_in, carry_out]: [bool; 2],
+    ) -> Result<()> {
         let d = self.destination(instruction, 0)?;
         let flag = if carry_in { instruction.src.last() } else { instruction.dst.last() };
         let c = match flag {
@@ -184,7 +198,11 @@ impl Emitter<'_> {
     ) -> Result<()> {
         let types = [float_type(ty)];
         let rounded = float::rounded_unary(op).filter(|_| mode.rounding != Rounding::Nearest);
+        let wide = matches!(ty, Float::F32 | Float::F64);
         match (ty, rounded) {
+            _ if mode.ftz && !wide => {
+                self.scalar(instruction, &types, move |x| narrow::flushed_unary(op, ty, x))?;
+            }
             (Float::F32, Some(op)) => self.scalar(instruction, &types, move |x| on_f32(op, mode, x))?,
             (Float::F64, Some(op)) => self.scalar(instruction, &types, move |x| on_f64(op, mode, x))?,
             (Float::F32, None) => {
@@ -211,7 +229,14 @@ impl Emitter<'_> {
     ) -> Result<()> {
         let types = [float_type(ty); 2];
         let rounded = float::rounded_binary(op).filter(|_| mode.rounding != Rounding::Nearest);
+        let wide = matches!(ty, Float::F32 | Float::F64);
         match (ty, rounded) {
+            _ if mode.xorsign => {
+                self.scalar(instruction, &types, move |x| narrow::xorsign(op, ty, mode, x))?;
+            }
+            _ if mode.ftz && !wide => {
+                self.scalar(instruction, &types, move |x| narrow::flushed_binary(op, ty, x))?;
+            }
             (Float::F32, Some(op)) => self.scalar(instruction, &types, move |x| on_f32(op, mode, x))?,
             (Float::F64, Some(op)) => self.scalar(instruction, &types, move |x| on_f64(op, mode, x))?,
             (Float::F32, None) => {
@@ -222,7 +247,7 @@ impl Emitter<'_> {
                 self.lanewise(instruction, run, &types)?;
             }
             _ => {
-                let run = self.known(half::binary(op, ty, self.level).filter(|_| !mode.ftz))?;
+                let run = self.known(half::binary(op, ty, self.level))?;
                 self.lanewise(instruction, run, &types)?;
             }
         }
@@ -240,7 +265,7 @@ impl Emitter<'_> {
             Float::F64 if nearest => self.lanewise(instruction, float::fma_f64(self.level), &types)?,
             Float::F32 => self.scalar(instruction, &types, move |x| on_f32(Fma, mode, x))?,
             Float::F64 => self.scalar(instruction, &types, move |x| on_f64(Fma, mode, x))?,
-            _ if mode.ftz => return self.fail("16-bit floats are not flushed here"),
+            _ if mode.ftz => self.scalar(instruction, &types, move |x| narrow::flushed_fma(ty, x))?,
             _ => self.lanewise(instruction, half::fma(ty, self.level), &types)?,
         }
         self.clamp(instruction, ty, mode)
@@ -282,7 +307,7 @@ impl Emitter<'_> {
         self.scalar(instruction, &[ty], move |[a, ..]| convert::general(to, from, integral, mode, a) & keep)
     }
 
-    fn compare(
+    pub(super) fn compare(
         &mut self,
         instruction: &Instruction,
         comparison: Comparison,
@@ -292,7 +317,7 @@ impl Emitter<'_> {
         second: Option<u16>,
     ) -> Result<()> {
         let Some(plan) = compare::plan(comparison, ty, self.level) else {
-            return self.fail("packed comparisons are not supported");
+            return self.compare_halves(instruction, comparison, ty, logic, [first, second.unwrap_or(first)]);
         };
         let operand = match ty {
             Compared::Int(int) => int_type(int),
@@ -302,12 +327,7 @@ impl Emitter<'_> {
         if plan.swap {
             std::mem::swap(&mut a, &mut b);
         }
-        let join = match logic {
-            None => 0,
-            Some(Logic::And) => compare::JOIN_AND,
-            Some(Logic::Or) => compare::JOIN_OR,
-            Some(Logic::Xor) => compare::JOIN_XOR,
-        };
+        let join = compare::join(logic);
         let invert = if plan.invert { compare::INVERT } else { 0 };
         let both = if second.is_some() { compare::SECOND } else { 0 };
         let c = if logic.is_some() { self.pred_source(instruction, 2)? } else { 0 };

@@ -134,6 +134,13 @@ impl<'a> Layout<'a> {
         }
     }
 
+    /// Where the module's constant variables lie.
+    pub fn constant_ranges(&self) -> Vec<std::ops::Range<u64>> {
+        let variables = self.module.variables.iter().zip(self.addresses);
+        let constants = variables.filter(|(variable, _)| variable.space == Space::Const);
+        constants.map(|(variable, start)| *start..start + variable.bytes).collect()
+    }
+
     /// Static sizes that 32 bits hold.
     pub fn sizes(&self) -> Result<(u32, u32), LowerError> {
         let fits = |bytes: u64, what: &str| {

@@ -5,7 +5,7 @@ use super::emit::{Emitter, Operands, Result};
 use crate::device::soft::check::copies;
 use crate::device::soft::exec::access::{self, Access, Arithmetic, Place};
 use crate::device::soft::exec::{atomic, copy, matrix, memory, moves};
-use crate::device::soft::memory::{LOCAL_WINDOW, PARAM_WINDOW, SHARED_WINDOW};
+use crate::device::soft::memory::{LOCAL_WINDOW, PARAM_WINDOW, SHARED_WINDOW, WINDOW_OFFSET};
 use crate::ptx::ast::Type;
 use crate::ptx::typed::{
     self, AddressSpace, AtomicOp, CopyTail, Instruction, IntBinary, Op, Operand, Symbol,
@@ -24,18 +24,29 @@ impl Emitter<'_> {
                 self.emit(moves::copy_pred, Operands { d, a, ..Operands::default() });
                 Ok(())
             }
+            Op::MovPair => {
+                for index in 0..2 {
+                    let a = self.source(instruction, index, Type::B64)?;
+                    let d = self.destination(instruction, index)?;
+                    self.copy(8, d, a);
+                }
+                Ok(())
+            }
             Op::Pack => self.pack(instruction),
             Op::Unpack => self.unpack(instruction),
             Op::Load(access) => self.load(instruction, access),
             Op::Store(access) => self.store(instruction, access),
-            Op::Atomic { space, op, ty, offset } => self.atomic(instruction, *space, *op, *ty, *offset),
+            Op::Atomic { space, op, ty, offset, .. } => self.atomic(instruction, *space, *op, *ty, *offset),
             Op::ConvertAddress { space, to_space } => self.convert_address(instruction, *space, *to_space),
+            Op::IsInSpace(space) => self.is_in_space(instruction, *space),
             Op::CopyAsync { bytes, shared_offset, global_offset, tail } => {
                 self.copy_async(instruction, *bytes, *shared_offset, *global_offset, *tail)
             }
             Op::CopyCommit => self.copy_commit(),
             Op::CopyWait(groups) => self.copy_wait(*groups),
-            Op::LoadMatrix { transposed, offset } => self.load_matrix(instruction, *transposed, *offset),
+            Op::LoadMatrix { space, transposed, offset } => {
+                self.load_matrix(instruction, *space, *transposed, *offset)
+            }
             Op::MoveMatrix => self.lanewise(instruction, matrix::move_matrix, &[Type::B32]),
             _ => self.fail("the software device does not know this instruction"),
         }
@@ -57,13 +68,19 @@ impl Emitter<'_> {
     }
 
     fn pack(&mut self, instruction: &Instruction) -> Result<()> {
-        let wide = self.destination_bytes(instruction, 0) == 8;
-        match (wide, instruction.src.len()) {
-            (true, 2) => self.lanewise(instruction, moves::join64(self.level), &[Type::B32; 2]),
-            (false, 2) => self.lanewise(instruction, moves::join32(self.level), &[Type::B16; 2]),
-            _ => self.scalar(instruction, &[Type::B16; 4], |parts| {
-                parts.iter().rev().fold(0, |bits, part| bits << 16 | (part & 0xFFFF))
-            }),
+        let bytes = self.destination_bytes(instruction, 0);
+        let parts = instruction.src.len() as u32;
+        match (bytes, parts) {
+            (8, 2) => self.lanewise(instruction, moves::join64(self.level), &[Type::B32; 2]),
+            (4, 2) => self.lanewise(instruction, moves::join32(self.level), &[Type::B16; 2]),
+            _ => {
+                let bits = 8 * bytes / parts;
+                let types = vec![if bits == 8 { Type::B8 } else { Type::B16 }; parts as usize];
+                self.scalar(instruction, &types, move |values| {
+                    let part = |index: u32| (values[index as usize] & ((1 << bits) - 1)) << (bits * index);
+                    (0..parts).fold(0, |word, index| word | part(index))
+                })
+            }
         }
     }
 
@@ -75,17 +92,23 @@ impl Emitter<'_> {
         });
         let Some(part_bytes) = part_bytes else { return Ok(()) };
         let wide = part_bytes * parts as u32 == 8;
-        let a = self.source(instruction, 0, if wide { Type::B64 } else { Type::B32 })?;
+        let source = if wide { Type::B64 } else { Type::B32 };
+        let a = self.source(instruction, 0, source)?;
         for (part, operand) in instruction.dst.iter().enumerate() {
             if *operand == Operand::Sink {
                 continue;
             }
+            let d = self.destination(instruction, part)?;
             let run = match (wide, part_bytes) {
                 (true, 4) => moves::part64(part, self.level),
                 (true, _) => moves::part16_of_64(part, self.level),
-                (false, _) => moves::part32(part, self.level),
+                (false, 2) => moves::part32(part, self.level),
+                (false, _) => {
+                    let byte = move |[word, ..]: [u64; 4]| word >> (8 * part) & 0xFF;
+                    self.scalar_to((d, false), instruction, &[source], byte)?;
+                    continue;
+                }
             };
-            let d = self.destination(instruction, part)?;
             self.emit(run, Operands { d, a, ..Operands::default() });
         }
         Ok(())
@@ -223,6 +246,8 @@ impl Emitter<'_> {
     ) -> Result<()> {
         let arithmetic = match ty {
             Type::F32 | Type::F64 => Arithmetic::Float,
+            Type::F16 | Type::F16x2 => Arithmetic::F16,
+            Type::Bf16 | Type::Bf16x2 => Arithmetic::Bf16,
             ty if is_signed(ty) => Arithmetic::Signed,
             _ => Arithmetic::Unsigned,
         };
@@ -249,18 +274,40 @@ impl Emitter<'_> {
         Ok(())
     }
 
+    /// Whether a generic address lies in the window of a space; constants and globals share what is left.
+    fn is_in_space(&mut self, instruction: &Instruction, space: AddressSpace) -> Result<()> {
+        let wanted = self.window(space);
+        let constants = self.layout.constant_ranges();
+        self.scalar_pred(instruction, &[Type::B64], move |[address, ..]| {
+            let window = address & !WINDOW_OFFSET;
+            let constant = constants.iter().any(|range| range.contains(&address));
+            match space {
+                AddressSpace::Const => constant,
+                AddressSpace::Global => {
+                    !constant && !matches!(window, SHARED_WINDOW | LOCAL_WINDOW | PARAM_WINDOW)
+                }
+                _ => window == wanted,
+            }
+        })
+    }
+
+    /// Where a space begins among the generic addresses; 0 for those that have no window.
+    fn window(&self, space: AddressSpace) -> u64 {
+        match space {
+            AddressSpace::Shared | AddressSpace::Cluster => SHARED_WINDOW,
+            AddressSpace::Local => LOCAL_WINDOW,
+            AddressSpace::Param => PARAM_WINDOW,
+            _ => 0,
+        }
+    }
+
     fn convert_address(
         &mut self,
         instruction: &Instruction,
         space: AddressSpace,
         to_space: bool,
     ) -> Result<()> {
-        let window = match space {
-            AddressSpace::Shared | AddressSpace::Cluster => SHARED_WINDOW,
-            AddressSpace::Local => LOCAL_WINDOW,
-            AddressSpace::Param => PARAM_WINDOW,
-            _ => 0,
-        };
+        let window = self.window(space);
         let (a, d) = (self.source(instruction, 0, Type::B64)?, self.destination(instruction, 0)?);
         if window == 0 {
             self.copy(8, d, a);
@@ -328,14 +375,20 @@ impl Emitter<'_> {
         Ok(())
     }
 
-    fn load_matrix(&mut self, instruction: &Instruction, transposed: bool, offset: i64) -> Result<()> {
+    fn load_matrix(
+        &mut self,
+        instruction: &Instruction,
+        space: AddressSpace,
+        transposed: bool,
+        offset: i64,
+    ) -> Result<()> {
         let mut elements = Vec::new();
         for index in 0..instruction.dst.len() {
             elements.push(Place { slot: self.destination(instruction, index)?, wide: false });
         }
-        let address = self.address(instruction.src[0], AddressSpace::Shared)?;
+        let address = self.address(instruction.src[0], space)?;
         let site = self.access(Access {
-            space: AddressSpace::Shared,
+            space,
             bytes: 16,
             signed: false,
             store: false,
@@ -345,7 +398,7 @@ impl Emitter<'_> {
             atomic: None,
         })?;
         let (d, imm) = (u16::from(transposed), self.short(offset)?);
-        let run = matrix::load_matrix(address.wide, self.level);
+        let run = matrix::load_matrix(address.wide || space != AddressSpace::Shared, self.level);
         self.emit(run, Operands { d, a: address.slot, site, imm, ..Operands::default() });
         Ok(())
     }

@@ -157,7 +157,8 @@ impl<'a> Emitter<'a> {
 
     fn instruction(&mut self, instruction: &Instruction) -> Result<()> {
         match &instruction.op {
-            Op::Nop => Ok(()),
+            // Memory is sequentially consistent here.
+            Op::Nop | Op::Fence(_) => Ok(()),
             Op::Exit => self.plain(control::exit),
             Op::Trap => self.plain(control::trap),
             Op::Sleep => self.plain(control::sleep),
@@ -180,12 +181,14 @@ impl<'a> Emitter<'a> {
             }
             Op::Mov
             | Op::MovPred
+            | Op::MovPair
             | Op::Pack
             | Op::Unpack
             | Op::Load(_)
             | Op::Store(_)
             | Op::Atomic { .. }
             | Op::ConvertAddress { .. }
+            | Op::IsInSpace(_)
             | Op::CopyAsync { .. }
             | Op::CopyCommit
             | Op::CopyWait(_)
@@ -195,6 +198,11 @@ impl<'a> Emitter<'a> {
                 self.cluster(instruction)
             }
             Op::Mma(_)
+            | Op::MmaF16(_)
+            | Op::MmaInt(_)
+            | Op::MmaF64
+            | Op::Mbarrier { .. }
+            | Op::PendingCount
             | Op::Shuffle(_)
             | Op::Vote(_)
             | Op::Match { .. }
@@ -314,12 +322,23 @@ impl<'a> Emitter<'a> {
         types: &[Type],
         run: impl Fn([u64; 4]) -> u64 + Send + Sync + 'static,
     ) -> Result<()> {
+        let wide = self.destination_bytes(instruction, 0) == 8;
+        let dst = (self.destination(instruction, 0)?, wide);
+        self.scalar_to(dst, instruction, types, run)
+    }
+
+    /// As [`Emitter::scalar`], with the result in the slot, or in two if wide.
+    pub fn scalar_to(
+        &mut self,
+        dst: (u16, bool),
+        instruction: &Instruction,
+        types: &[Type],
+        run: impl Fn([u64; 4]) -> u64 + Send + Sync + 'static,
+    ) -> Result<()> {
         let mut src = Vec::new();
         for (index, ty) in types.iter().enumerate() {
             src.push((self.source(instruction, index, *ty)?, self.is_wide(instruction.src[index], *ty)));
         }
-        let wide = self.destination_bytes(instruction, 0) == 8;
-        let dst = (self.destination(instruction, 0)?, wide);
         let imm = self.scalars.len() as i32;
         self.scalars.push(Scalar { run: Box::new(run), src, dst });
         self.emit(scalar::call, Operands { imm, ..Operands::default() });

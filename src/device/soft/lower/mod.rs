@@ -10,6 +10,7 @@ mod data;
 mod emit;
 mod liveness;
 mod products;
+mod rare;
 mod tiles;
 mod warps;
 mod watch;

@@ -2,14 +2,30 @@
 
 use super::emit::{Emitter, Operands, Result};
 use crate::device::soft::exec::fragment::Factor;
-use crate::device::soft::exec::{barrier, mma, shuffle, vote};
+use crate::device::soft::exec::access::{Access, Place};
+use crate::device::soft::exec::{Handler, barrier, mbarrier, mma, mma_rare, shuffle, vote};
 use crate::ptx::ast::Type;
-use crate::ptx::typed::{BarrierReduce, Instruction, Mma, Op, VoteMode};
+use crate::ptx::typed::{AddressSpace, BarrierReduce, Instruction, MbarrierOp, Op, Operand, VoteMode};
 
 impl Emitter<'_> {
     pub(super) fn warp_operation(&mut self, instruction: &Instruction) -> Result<()> {
         match &instruction.op {
-            Op::Mma(shape) => self.mma(instruction, *shape),
+            Op::Mma(shape) => {
+                let Some(factor) = Factor::new(*shape) else {
+                    return self.fail("the software device does not know this product");
+                };
+                let (d, a) = mma::operands(factor);
+                self.fragments(instruction, mma::mma(self.level), [d, a])
+            }
+            Op::MmaF16(shape) => self.fragments(instruction, mma_rare::f16_sums, [mma_rare::f16_mode(*shape), 0]),
+            Op::MmaInt(shape) => {
+                self.fragments(instruction, mma_rare::integers, [mma_rare::int_mode(*shape), 0])
+            }
+            Op::MmaF64 => self.fragments(instruction, mma_rare::doubles, [0; 2]),
+            Op::Mbarrier { op, space, offset } => self.mbarrier(instruction, *op, *space, *offset),
+            Op::PendingCount => {
+                self.scalar(instruction, &[Type::B64], |[state, ..]| mbarrier::pending_count(state))
+            }
             Op::Shuffle(mode) => {
                 let slots = [0, 1, 2, 3].map(|index| self.source(instruction, index, Type::B32));
                 let [a, b, c, site] = slots;
@@ -67,20 +83,53 @@ impl Emitter<'_> {
         }
     }
 
-    fn mma(&mut self, instruction: &Instruction, shape: Mma) -> Result<()> {
-        let Some(factor) = Factor::new(shape) else {
-            return self.fail("the software device does not know this instruction for these types");
-        };
+    /// A matrix product: D, A, B and C one after the other in a list; `d` and `a` are the handler's.
+    fn fragments(&mut self, instruction: &Instruction, run: Handler, [d, a]: [u16; 2]) -> Result<()> {
         let mut slots = Vec::new();
         for index in 0..instruction.dst.len() {
             slots.push(self.destination(instruction, index)?);
         }
+        let ty = if instruction.op == Op::MmaF64 { Type::F64 } else { Type::B32 };
         for index in 0..instruction.src.len() {
-            slots.push(self.source(instruction, index, Type::B32)?);
+            slots.push(self.source(instruction, index, ty)?);
         }
-        let (d, a) = mma::operands(factor);
         let imm = self.list(&slots);
-        self.emit(mma::mma(self.level), Operands { d, a, imm, ..Operands::default() });
+        self.emit(run, Operands { d, a, imm, ..Operands::default() });
+        Ok(())
+    }
+
+    fn mbarrier(
+        &mut self,
+        instruction: &Instruction,
+        op: MbarrierOp,
+        space: AddressSpace,
+        offset: i64,
+    ) -> Result<()> {
+        let ty = if op == MbarrierOp::TestState { Type::B64 } else { Type::U32 };
+        let wide = ty == Type::B64;
+        let mut elements = Vec::new();
+        for operand in &instruction.src[1..] {
+            elements.push(Place { slot: self.slot(*operand, ty)?, wide });
+        }
+        let c = elements.len() as u16;
+        let tests = matches!(op, MbarrierOp::TestState | MbarrierOp::TestParity);
+        if !tests && matches!(instruction.dst.first(), Some(Operand::Reg(_))) {
+            elements.push(Place { slot: self.destination(instruction, 0)?, wide: true });
+        }
+        let address = self.address(instruction.src[0], space)?;
+        let site = self.access(Access {
+            space,
+            bytes: mbarrier::BYTES,
+            signed: false,
+            store: true,
+            address,
+            offset,
+            elements,
+            atomic: None,
+        })?;
+        let d = if tests { self.pred_destination(instruction, 0) } else { 0 };
+        let run = if tests { mbarrier::test } else { mbarrier::update };
+        self.emit(run, Operands { d, c, site, imm: mbarrier::mode(op), ..Operands::default() });
         Ok(())
     }
 

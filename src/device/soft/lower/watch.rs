@@ -77,8 +77,11 @@ impl Emitter<'_> {
                 add(self, 1, Mode::CopySource, AddressSpace::Global, *global_offset, *bytes, 1)?;
                 add(self, 0, Mode::CopyTarget, AddressSpace::Shared, *shared_offset, *bytes, 1)?;
             }
-            Op::LoadMatrix { offset, .. } => {
-                add(self, 0, Mode::Read, AddressSpace::Shared, *offset, 16, 1)?;
+            Op::Mbarrier { space, offset, .. } => {
+                add(self, 0, Mode::Atomic, *space, *offset, 8, 1)?;
+            }
+            Op::LoadMatrix { space, offset, .. } => {
+                add(self, 0, Mode::Read, *space, *offset, 16, 1)?;
                 let rows = 8 * instruction.dst.len();
                 list[0].lanes = (u64::MAX >> (64 - rows)) as u32;
             }
@@ -97,6 +100,9 @@ fn waits(op: &Op) -> bool {
     matches!(
         op,
         Op::Mma(_)
+            | Op::MmaF16(_)
+            | Op::MmaInt(_)
+            | Op::MmaF64
             | Op::LoadMatrix { .. }
             | Op::MoveMatrix
             | Op::Shuffle(_)
