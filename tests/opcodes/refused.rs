@@ -68,7 +68,6 @@ const DECLARATIONS: &[&str] = &[
     ".visible .entry k() .reqntid 32 { .reg .u32 a; .reg .u32 a; ret; }",
     ".visible .entry k(.param .u64 a) .reqntid 32 { .reg .u32 a; ret; }",
     ".visible .entry k() .reqntid 32 { here: here: ret; }",
-    ".visible .entry k() .reqntid 32 { .reg .b128 big; ret; }",
     ".visible .entry k() .reqntid 32 { ret }",
 ];
 

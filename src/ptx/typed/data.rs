@@ -47,12 +47,17 @@ pub(super) fn mov(mut reader: Reader) -> Result<Instruction> {
 
 /// `mov.b128`: either side is a register of 128 bits or two of 64.
 fn move_pair(reader: Reader) -> Result<Instruction> {
-    let (to, from) = (reader.elements(0)?, reader.elements(1)?);
-    if to.len() != 2 || from.len() != 2 {
+    let dst = match reader.wide(0) {
+        Some(halves) => halves.to_vec(),
+        None => reader.elements(0)?.iter().map(|e| reader.dst_of(e, 8, 8)).collect::<Result<_>>()?,
+    };
+    let src = match reader.wide(1) {
+        Some(halves) => halves.to_vec(),
+        None => reader.elements(1)?.iter().map(|e| reader.src_of(e, Type::B64, 8)).collect::<Result<_>>()?,
+    };
+    if dst.len() != 2 || src.len() != 2 {
         return reader.fail("takes registers of .b128, or two of .b64");
     }
-    let dst = to.iter().map(|e| reader.dst_of(e, 8, 8)).collect::<Result<_>>()?;
-    let src = from.iter().map(|e| reader.src_of(e, Type::B64, 8)).collect::<Result<_>>()?;
     reader.done(Op::MovPair, dst, src)
 }
 
@@ -106,10 +111,10 @@ fn access(reader: &mut Reader, address: &Address, direction: Direction) -> Resul
     } else {
         reader.count(2)?;
     }
-    let mut count = reader.choice(&[("v2", 2), ("v4", 4)]).unwrap_or(1);
-    let mut ty = reader.ty()?;
+    let count = reader.choice(&[("v2", 2), ("v4", 4)]).unwrap_or(1);
+    let ty = reader.ty()?;
     if ty == Type::B128 && count == 1 {
-        (ty, count) = (Type::B64, 2);
+        return Ok(Access { space, ty: Type::B64, count: 2, offset: address.offset, order });
     }
     let narrow = matches!(ty, Type::F16 | Type::F16x2 | Type::Bf16 | Type::Bf16x2 | Type::Tf32);
     if narrow || ty == Type::Pred || ty.bytes() * count > 16 {
@@ -156,6 +161,9 @@ pub(super) fn load(mut reader: Reader) -> Result<Instruction> {
     if constant && (access.space != AddressSpace::Global || access.order != Order::Weak) {
         return reader.fail("is for .global memory that nobody writes");
     }
+    if let Some(halves) = whole(&reader, 0)? {
+        return reader.done(Op::Load(access), halves.to_vec(), vec![address.base]);
+    }
     let elements = reader.elements(0)?;
     check_count(&reader, elements.len(), access.count)?;
     let low = access.ty.bytes().max(2);
@@ -169,13 +177,27 @@ pub(super) fn store(mut reader: Reader) -> Result<Instruction> {
     if matches!(access.space, AddressSpace::Const | AddressSpace::Param) {
         return reader.fail("the state space is read-only");
     }
+    let mut src = vec![address.base];
+    if let Some(halves) = whole(&reader, 1)? {
+        src.extend(halves);
+        return reader.done(Op::Store(access), Vec::new(), src);
+    }
     let elements = reader.elements(1)?;
     check_count(&reader, elements.len(), access.count)?;
-    let mut src = vec![address.base];
     for element in &elements {
         src.push(reader.src_of(element, access.ty, 8)?);
     }
     reader.done(Op::Store(access), Vec::new(), src)
+}
+
+/// The halves of the register of an access of 128 bits; `None` for any other access.
+fn whole(reader: &Reader, index: usize) -> Result<Option<[Operand; 2]>> {
+    let wide = reader.ast.modifiers.iter().any(|modifier| modifier == "b128");
+    match (reader.wide(index), wide) {
+        (Some(halves), true) => Ok(Some(halves)),
+        (None, false) => Ok(None),
+        _ => reader.fail(".b128 goes with a register of .b128"),
+    }
 }
 
 pub(super) fn check_count(reader: &Reader, found: usize, expected: u32) -> Result<()> {

@@ -262,6 +262,15 @@ impl<'a, 's> Reader<'a, 's> {
         })
     }
 
+    /// The halves of a register of 128 bits; `None` if the operand is something else.
+    pub fn wide(&self, index: usize) -> Option<[Operand; 2]> {
+        let ast::Operand::Name(name) = self.ast.operands.get(index)? else { return None };
+        match self.scope.lookup(name)? {
+            Name::WideReg(halves) => Some(halves.map(Operand::Reg)),
+            _ => None,
+        }
+    }
+
     pub fn is_vector(&self, index: usize) -> bool {
         match self.ast.operands.get(index) {
             Some(ast::Operand::Vector(_)) => true,

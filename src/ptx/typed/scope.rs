@@ -12,6 +12,8 @@ pub(super) enum Name {
     Reg(Reg),
     /// A `.reg .vN` variable: its first component, and how many there are.
     VectorReg(Reg, u32),
+    /// A `.reg .b128` variable: its low and its high half.
+    WideReg([Reg; 2]),
     Symbol(Symbol),
     Label(Label),
 }
@@ -193,10 +195,36 @@ impl<'a> Scope<'a> {
         Ok(symbol)
     }
 
+    fn register_names(&self, declared: &ast::Variable) -> Result<Vec<String>, CheckError> {
+        let names: Vec<String> = match declared.family {
+            Some(count) => {
+                (0..count).take(MAX_REGISTERS + 1).map(|i| format!("{}{i}", declared.name)).collect()
+            }
+            None => vec![declared.name.clone()],
+        };
+        if self.entry.registers.len() + names.len() > MAX_REGISTERS {
+            return Err(error(declared.line, format!("more than {MAX_REGISTERS} registers in an entry")));
+        }
+        Ok(names)
+    }
+
+    /// A register of 128 bits is a pair of 64 bits each, the low one first.
+    fn declare_wide_registers(&mut self, declared: &ast::Variable) -> Result<(), CheckError> {
+        if declared.vector > 1 {
+            return Err(error(declared.line, format!("{} is a vector of 128 bits", declared.name)));
+        }
+        for name in self.register_names(declared)? {
+            let low = self.new_register(format!("{name}.low"), Type::B64);
+            let high = self.new_register(format!("{name}.high"), Type::B64);
+            self.declare(&name, Name::WideReg([low, high]), declared.line)?;
+        }
+        Ok(())
+    }
+
     pub fn declare_registers(&mut self, declared: &ast::Variable) -> Result<(), CheckError> {
         let ty = declared.ty;
         if ty == Type::B128 {
-            return Err(error(declared.line, format!("{} is a register of 128 bits", declared.name)));
+            return self.declare_wide_registers(declared);
         }
         if declared.vector > 1 {
             let first = Reg(self.entry.registers.len() as u32);
@@ -207,15 +235,7 @@ impl<'a> Scope<'a> {
             }
             return self.declare(&declared.name, Name::VectorReg(first, declared.vector), declared.line);
         }
-        let names = match declared.family {
-            Some(count) => {
-                (0..count).take(MAX_REGISTERS + 1).map(|i| format!("{}{i}", declared.name)).collect()
-            }
-            None => vec![declared.name.clone()],
-        };
-        if self.entry.registers.len() + names.len() > MAX_REGISTERS {
-            return Err(error(declared.line, format!("more than {MAX_REGISTERS} registers in an entry")));
-        }
+        let names = self.register_names(declared)?;
         for name in names {
             let reg = self.new_register(name.clone(), ty);
             self.declare(&name, Name::Reg(reg), declared.line)?;

@@ -100,7 +100,8 @@ impl Exact {
     /// With the highest bit at [`TOP`]; not for zero.
     fn normalised(self) -> Exact {
         let up = self.mantissa.leading_zeros() as i32 - (127 - TOP as i32);
-        Exact { mantissa: self.mantissa << up, exponent: self.exponent - up, ..self }
+        let mantissa = if up >= 0 { self.mantissa << up } else { cut(self.mantissa, up.unsigned_abs()) };
+        Exact { mantissa, exponent: self.exponent - up, ..self }
     }
 
     /// The sum; one that cancels exactly is -0 only if rounding goes down.
