@@ -1,8 +1,8 @@
 //! Handlers for warp operations, matrix products and barriers.
 
 use super::emit::{Emitter, Operands, Result};
-use crate::device::soft::exec::fragment::Factor;
 use crate::device::soft::exec::access::{Access, Place};
+use crate::device::soft::exec::fragment::Factor;
 use crate::device::soft::exec::{Handler, barrier, mbarrier, mma, mma_rare, shuffle, vote};
 use crate::ptx::ast::Type;
 use crate::ptx::typed::{AddressSpace, BarrierReduce, Instruction, MbarrierOp, Op, Operand, VoteMode};
@@ -17,7 +17,9 @@ impl Emitter<'_> {
                 let (d, a) = mma::operands(factor);
                 self.fragments(instruction, mma::mma(self.level), [d, a])
             }
-            Op::MmaF16(shape) => self.fragments(instruction, mma_rare::f16_sums, [mma_rare::f16_mode(*shape), 0]),
+            Op::MmaF16(shape) => {
+                self.fragments(instruction, mma_rare::f16_sums, [mma_rare::f16_mode(*shape), 0])
+            }
             Op::MmaInt(shape) => {
                 self.fragments(instruction, mma_rare::integers, [mma_rare::int_mode(*shape), 0])
             }
