@@ -37,7 +37,13 @@ pub struct Turn {
 impl Turn {
     pub fn new(warps: usize) -> Turn {
         let all = if warps >= 32 { !0 } else { (1 << warps) - 1 };
-        Turn { running: all, ready: all, barriers: [Barrier::default(); BARRIERS], spent: vec![0; warps], waits: 0 }
+        Turn {
+            running: all,
+            ready: all,
+            barriers: [Barrier::default(); BARRIERS],
+            spent: vec![0; warps],
+            waits: 0,
+        }
     }
 
     /// A warp has come to a barrier; an error if that does not fit with the others.
