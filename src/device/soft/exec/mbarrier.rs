@@ -145,9 +145,11 @@ pub unsafe fn test(ip: *const Inst, warp: &mut Warp) -> *const Inst {
         if complete == mask {
             return ip.add(1);
         }
-        warp.pc = warp.pc_of(ip) + 1;
-        warp.stop = Stop::Wait;
-        std::ptr::null()
+        let next = warp.take_turns(warp.pc_of(ip) + 1);
+        if warp.stop == Stop::Yield {
+            warp.stop = Stop::Wait;
+        }
+        next
     }
 }
 
