@@ -7,7 +7,8 @@
 use super::reader::{Reader, Result};
 use super::scope::Scope;
 use super::{
-    Access, AddressSpace, Instruction, Int, IntBinary, IntTernary, Mma, Op, Operand, Reg, Scalar, Special,
+    Access, AddressSpace, Instruction, Int, IntBinary, IntTernary, Mma, Op, Operand, Order, Reg, Scalar,
+    Special,
 };
 use crate::ptx::ast::{self, Type};
 
@@ -316,7 +317,7 @@ impl Writer<'_, '_> {
         let (outer, inner) = if matrix.along { (8 * line, along) } else { (along, 8 * line) };
         let base = steps(matrix).iter().position(|step| *step == u64::from(outer)).unwrap_or(0);
         let offset = matrix.offset + i64::from(inner * matrix.fragment.element.bytes());
-        let access = Access { space: matrix.space, ty, count: 1, offset };
+        let access = Access { space: matrix.space, ty, count: 1, offset, order: Order::Weak };
         (access, bases[base])
     }
 

@@ -6,7 +6,7 @@ use super::liveness::{is_live, reads, writes};
 use crate::device::soft::exec::fragment::{Factor, Source};
 use crate::device::soft::exec::mma_run::{self, Base, MAX_SIDE, MAX_STEPS, MmaRun};
 use crate::device::soft::exec::tile::{self, MAX_TILES, SLOTS, Tile};
-use crate::ptx::typed::{Entry, Instruction, Op, Operand, Reg};
+use crate::ptx::typed::{AddressSpace, Entry, Instruction, Op, Operand, Reg};
 use std::collections::HashMap;
 
 /// `mma sum, a, b, sum`
@@ -58,7 +58,9 @@ struct Load {
 }
 
 fn load(entry: &Entry, instruction: &Instruction) -> Option<Load> {
-    let Op::LoadMatrix { transposed, offset } = instruction.op else { return None };
+    let Op::LoadMatrix { space: AddressSpace::Shared, transposed, offset } = instruction.op else {
+        return None;
+    };
     let narrow = |reg: &Reg| entry.registers[reg.0 as usize].ty.bytes() == 4;
     let register = |operand: &Operand| match operand {
         Operand::Reg(reg) => Some(*reg).filter(narrow),
