@@ -1,8 +1,13 @@
 //! What counting costs: the time of kernels on a software device that counts over that on one that does not.
 //!
-//! `cargo bench --bench counting`. The two devices take turns; a figure is the median of the ratios of neighbouring
-//! runs, so that a busy machine slows down both sides alike.
+//! `cargo bench --bench counting`. The two devices take turns, with one worker each; the figures are the ratio of the
+//! shortest CPU times, and the median of the ratios of neighbouring runs.
 
+#[path = "soft_device/clock.rs"]
+mod clock;
+
+
+use clock::cpu_seconds;
 use ddpm_ptx::device::soft::{Options, Soft};
 use ddpm_ptx::device::{DType, Device};
 use ddpm_ptx::graph::{Program, Tape, Tensor};
@@ -13,12 +18,11 @@ use ddpm_ptx::ops::group_norm::{Activation, group_norm};
 use ddpm_ptx::ops::silu::silu;
 use std::error::Error;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 /// Pairs of runs.
-const PAIRS: usize = 31;
-/// Least time of one side of a pair.
-const SPAN: Duration = Duration::from_millis(4);
+const PAIRS: usize = 21;
+/// Least time of one side of a pair, in seconds.
+const SPAN: f64 = 2e-2;
 
 /// A workload, recorded on a tape from a tensor of its shape.
 type Workload = (&'static str, &'static [usize], fn(&Device, &mut Tape, &Tensor) -> Tensor);
@@ -37,26 +41,22 @@ const WORKLOADS: [Workload; 7] = [
 ];
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let options = Options::default();
+    let options = Options { threads: 1, ..Options::default() };
     let plain = Device::from(Soft::with(options.clone()));
     let counter = Soft::with(Options { count: true, ..options });
     let counting = Device::from(counter.clone());
     println!("{}: time with counting over time without", plain.name());
     for (name, shape, record) in WORKLOADS {
         let programs = [compile(&plain, shape, record)?, compile(&counting, shape, record)?];
-        let mut ratios = Vec::new();
+        let mut pairs = Vec::new();
         for _ in 0..PAIRS {
-            let [without, with] = [time(&programs[0])?, time(&programs[1])?];
-            ratios.push(with / without);
+            pairs.push([time(&programs[0])?, time(&programs[1])?]);
         }
         counter.take_counts();
+        let least = |side: usize| pairs.iter().map(|pair| pair[side]).fold(f64::INFINITY, f64::min);
+        let mut ratios: Vec<f64> = pairs.iter().map(|[without, with]| with / without).collect();
         ratios.sort_by(f64::total_cmp);
-        println!(
-            "{name:24} {:.2}  ({:.2} .. {:.2})",
-            ratios[PAIRS / 2],
-            ratios[PAIRS / 4],
-            ratios[3 * PAIRS / 4]
-        );
+        println!("{name:24} {:.2}  median {:.2}", least(1) / least(0), ratios[PAIRS / 2]);
     }
     Ok(())
 }
@@ -92,13 +92,16 @@ fn compile(
     Ok(program)
 }
 
-/// Seconds of a run.
+/// CPU seconds of a run.
 fn time(program: &Program) -> Result<f64, Box<dyn Error>> {
-    let begin = Instant::now();
+    let begin = cpu_seconds();
     let mut runs = 0;
-    while begin.elapsed() < SPAN {
+    loop {
         program.run()?;
         runs += 1;
+        let spent = cpu_seconds() - begin;
+        if spent >= SPAN {
+            return Ok(spent / f64::from(runs));
+        }
     }
-    Ok(begin.elapsed().as_secs_f64() / f64::from(runs))
 }

@@ -10,6 +10,7 @@ pub mod cuda;
 mod dtype;
 mod error;
 mod launch;
+pub mod model;
 mod report;
 pub mod soft;
 

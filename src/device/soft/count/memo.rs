@@ -110,13 +110,18 @@ impl<A: Address, C> Patterns<A, C> {
         // SAFETY: the caller's contract; a lane of a mask is below 32.
         let first = unsafe { *addresses.add(mask.trailing_zeros() as usize) };
         let low = first.low(alignment);
-        // SAFETY: the caller's contract.
-        let known = |memo: &Memo<A, C>| unsafe { memo.is(addresses, first, low, mask) };
-        if !self.memos.get(self.last).is_some_and(known) {
+        // No closure: it would not be compiled for the level of the caller.
+        let same = match self.memos.get(self.last) {
+            // SAFETY: the caller's contract.
+            Some(memo) => unsafe { memo.is(addresses, first, low, mask) },
+            None => false,
+        };
+        if !same {
             // SAFETY: the caller's contract.
             unsafe { self.turn_to(addresses, first, low, mask, evict, cost) };
         }
-        let memo = &mut self.memos[self.last];
+        // SAFETY: `last` is the place of a pattern, that one or the new one.
+        let memo = unsafe { self.memos.get_unchecked_mut(self.last) };
         memo.hits += 1;
         memo
     }

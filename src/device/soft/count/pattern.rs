@@ -1,6 +1,6 @@
 //! What one request costs, from the addresses of its lanes.
 
-use super::footprint::Chunk;
+use super::footprint::Sectors;
 use super::traffic::{GlobalTraffic, SharedTraffic};
 
 /// Lanes of a warp.
@@ -20,7 +20,7 @@ const BANKS: u64 = 32;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GlobalCost {
     pub traffic: GlobalTraffic,
-    pub chunks: Vec<Chunk>,
+    pub sectors: Sectors,
 }
 
 fn lanes_of(mask: u32) -> impl Iterator<Item = usize> {
@@ -49,7 +49,7 @@ pub fn global(addresses: &[u64; LANES], mask: u32, bytes: u32) -> GlobalCost {
         lines: lines.len() as u64,
     };
     let first = addresses[mask.trailing_zeros() as usize] >> SECTOR_BITS;
-    GlobalCost { traffic, chunks: Chunk::cover(&sectors, first) }
+    GlobalCost { traffic, sectors: Sectors::new(&sectors, first) }
 }
 
 /// Accesses of `bytes` bytes of shared memory by the lanes of `mask`, which is not empty.

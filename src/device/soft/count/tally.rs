@@ -155,13 +155,12 @@ impl Tally {
             };
             let memo = global.count(addresses, mask, IN_SECTOR, |memo| total.add_global(memo), cost);
             let first = (*addresses.add(mask.trailing_zeros() as usize)).wrapping_add_signed(offset);
-            for chunk in &memo.cost.chunks {
-                if site.marks != Marks::Written {
-                    self.read.mark(&self.ground, plot, first >> SECTOR_BITS, *chunk);
-                }
-                if site.marks != Marks::Read {
-                    self.written.mark(&self.ground, plot, first >> SECTOR_BITS, *chunk);
-                }
+            let sectors = &memo.cost.sectors;
+            if site.marks != Marks::Written {
+                self.read.mark(&self.ground, plot, first >> SECTOR_BITS, sectors);
+            }
+            if site.marks != Marks::Read {
+                self.written.mark(&self.ground, plot, first >> SECTOR_BITS, sectors);
             }
         }
     }
