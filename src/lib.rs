@@ -50,4 +50,5 @@ pub mod ptx;
 pub mod random;
 pub mod run;
 pub mod sample;
+pub mod survey;
 pub mod train;

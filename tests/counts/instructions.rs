@@ -123,7 +123,7 @@ fn instructions_have_their_lines() {
     let body: Vec<_> = counts
         .instructions
         .iter()
-        .filter(|counted| matches!(counted.class, Class::Integer | Class::Mul))
+        .filter(|counted| matches!(counted.work.class, Class::Integer | Class::Mul))
         .map(|counted| (counted.line, counted.executions, counted.lanes))
         .collect();
     assert_eq!(body[1].0, body[0].0 + 2);

@@ -12,4 +12,4 @@ mod time;
 
 pub use chip::Chip;
 pub use occupancy::{Limit, Occupancy, occupancy};
-pub use time::{Estimate, Pipe, estimate};
+pub use time::{Estimate, Pipe, estimate, instruction_cycles};

@@ -3,7 +3,7 @@
 use super::chip::Chip;
 use super::occupancy::{Occupancy, occupancy};
 use crate::device::Resources;
-use crate::device::soft::count::{Class, Counters, LaunchCounts, TensorType};
+use crate::device::soft::count::{Class, Counters, InstructionCounts, LaunchCounts, TensorType};
 
 /// What a launch may be bound by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -141,23 +141,53 @@ pub fn estimate(chip: &Chip, launches: &LaunchCounts, resources: Option<&Resourc
 
 /// Cycles of all multiprocessors together on one of their pipes.
 fn cycles(chip: &Chip, counters: &Counters, pipe: Pipe) -> f64 {
-    let warps = |classes: &[Class]| -> f64 {
-        classes.iter().map(|class| counters.warp_instructions(*class) as f64).sum()
-    };
-    let lanes = |classes: &[Class], lanes: f64| 32.0 * warps(classes) / lanes;
     match pipe {
         Pipe::Issue => counters.all_warp_instructions() as f64 / chip.issue,
-        Pipe::Fma => lanes(&[Class::Fma, Class::Add, Class::Mul, Class::Half], chip.fma_lanes),
-        Pipe::Integer => lanes(&[Class::Integer, Class::Move, Class::Convert], chip.integer_lanes),
-        Pipe::Double => lanes(&[Class::Double], chip.double_lanes),
-        Pipe::Special => lanes(&[Class::Special], chip.special_lanes),
-        Pipe::Tensor => {
-            counters.tensor_flop(TensorType::Half) as f64 / chip.tensor_half
-                + counters.tensor_flop(TensorType::Tf32) as f64 / chip.tensor_tf32
-        }
+        Pipe::Tensor => TensorType::ALL
+            .into_iter()
+            .map(|ty| counters.tensor_flop(ty) as f64 / tensor_rate(chip, ty))
+            .sum(),
         Pipe::Shared => {
-            (counters.shared.wavefronts as f64 + warps(&[Class::Warp])) / chip.shared_wavefronts
+            let others = counters.warp_instructions(Class::Warp);
+            (counters.shared.wavefronts + others) as f64 / chip.shared_wavefronts
         }
-        Pipe::L2 | Pipe::Dram => 0.0,
+        _ => Class::ALL
+            .into_iter()
+            .filter_map(|class| lanes(chip, class).filter(|(of, _)| *of == pipe).map(|(_, lanes)| (class, lanes)))
+            .map(|(class, lanes)| 32.0 * counters.warp_instructions(class) as f64 / lanes)
+            .sum(),
     }
+}
+
+/// The pipe of a class whose instructions take turns on its lanes, and how many there are.
+fn lanes(chip: &Chip, class: Class) -> Option<(Pipe, f64)> {
+    match class {
+        Class::Fma | Class::Add | Class::Mul | Class::Half => Some((Pipe::Fma, chip.fma_lanes)),
+        Class::Integer | Class::Move | Class::Convert => Some((Pipe::Integer, chip.integer_lanes)),
+        Class::Double => Some((Pipe::Double, chip.double_lanes)),
+        Class::Special => Some((Pipe::Special, chip.special_lanes)),
+        _ => None,
+    }
+}
+
+fn tensor_rate(chip: &Chip, ty: TensorType) -> f64 {
+    match ty {
+        TensorType::Half => chip.tensor_half,
+        TensorType::Tf32 => chip.tensor_tf32,
+    }
+}
+
+/// Cycles of one multiprocessor that an instruction takes on the pipe that it takes longest on, of issue, its own
+/// pipe, shared memory, and a multiprocessor's share of L2: how hot a line is.
+pub fn instruction_cycles(chip: &Chip, counts: &InstructionCounts) -> f64 {
+    let executions = counts.executions as f64;
+    let own = match (counts.work.tensor, lanes(chip, counts.work.class)) {
+        (Some((ty, flop)), _) => executions * flop as f64 / tensor_rate(chip, ty),
+        (None, Some((_, lanes))) => 32.0 * executions / lanes,
+        (None, None) => 0.0,
+    };
+    let exchanges = if counts.work.class == Class::Warp { executions } else { 0.0 };
+    let shared = (counts.shared.wavefronts as f64 + exchanges) / chip.shared_wavefronts;
+    let l2 = 32.0 * counts.global.sectors as f64 / (chip.l2_bytes / f64::from(chip.multiprocessors));
+    [executions / chip.issue, own, shared, l2].into_iter().fold(0.0, f64::max)
 }

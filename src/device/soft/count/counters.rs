@@ -1,6 +1,6 @@
 //! What launches did.
 
-use super::class::{Class, TensorType};
+use super::class::{Class, TensorType, Work};
 use super::plan::{Counted, Counting, Lanes};
 use super::tally::Totals;
 use super::traffic::{GlobalTraffic, SharedTraffic};
@@ -96,7 +96,8 @@ impl AddAssign<&Counters> for Counters {
 pub struct InstructionCounts {
     /// In the module's text, from 1.
     pub line: u32,
-    pub class: Class,
+    /// What one execution does.
+    pub work: Work,
     /// Warps that executed it.
     pub executions: u64,
     /// Lanes whose guard was true, in all executions.
@@ -189,7 +190,7 @@ impl InstructionCounts {
     fn none(counted: &Counted) -> InstructionCounts {
         InstructionCounts {
             line: counted.line,
-            class: counted.work.class,
+            work: counted.work,
             executions: 0,
             lanes: 0,
             global: GlobalTraffic::default(),

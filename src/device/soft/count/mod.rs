@@ -20,7 +20,7 @@ pub(super) mod plan;
 mod tally;
 mod traffic;
 
-pub use class::{Class, TensorType};
+pub use class::{Class, TensorType, Work};
 pub use counters::{Counters, InstructionCounts, KernelCounts, LaunchCounts};
 pub use traffic::{GlobalTraffic, SharedTraffic};
 
