@@ -6,7 +6,6 @@
 #[path = "soft_device/clock.rs"]
 mod clock;
 
-
 use clock::cpu_seconds;
 use ddpm_ptx::device::soft::{Options, Soft};
 use ddpm_ptx::device::{DType, Device};

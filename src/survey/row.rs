@@ -65,8 +65,10 @@ impl Row {
             let counted = Class::ALL.into_iter().map(|class| (class, count(class)));
             counted.filter(|(_, n)| *n > 0).map(|(class, n)| (class.name().into(), n.into())).collect()
         };
-        let pipes: Map<String, Value> =
-            Pipe::ALL.into_iter().map(|pipe| (pipe.name().into(), self.pipes[pipe as usize].into())).collect();
+        let pipes: Map<String, Value> = Pipe::ALL
+            .into_iter()
+            .map(|pipe| (pipe.name().into(), self.pipes[pipe as usize].into()))
+            .collect();
         json!({
             "entry": self.kernel.entry,
             "module": self.kernel.module.name,

@@ -2,6 +2,7 @@
 
 mod errors;
 mod interrupt;
+mod kernels;
 mod sample;
 mod train;
 

@@ -3,5 +3,6 @@
 
 mod harness;
 mod instructions;
+mod model;
 mod sameness;
 mod traffic;

@@ -12,7 +12,7 @@ pub fn list() -> String {
         let first = kernels[0];
         let _ = writeln!(text, "{}", template(first));
         for line in formula(first.doc).lines() {
-            let _ = writeln!(text, "    {line}");
+            let _ = writeln!(text, "{}", format!("    {line}").trim_end());
         }
         let _ = writeln!(text, "    {:width$}  threads  registers  shared B", "entry");
         for kernel in kernels {
@@ -54,7 +54,10 @@ mod tests {
 
     #[test]
     fn formulas() {
-        assert_eq!(formula("A sum:\n\n    y = a + b\nof all.\n\nMore.\n\nLayout flat"), "A sum:\n\n    y = a + b\nof all.");
+        assert_eq!(
+            formula("A sum:\n\n    y = a + b\nof all.\n\nMore.\n\nLayout flat"),
+            "A sum:\n\n    y = a + b\nof all."
+        );
         assert_eq!(formula("A sum.\n\nMore."), "A sum.");
         assert_eq!(formula("A sum:\n    y = a + b\n\nLayout   flat"), "A sum:\n    y = a + b");
         assert_eq!(formula(""), "");

@@ -40,7 +40,12 @@ impl Did {
 
 /// The lines from the module's header to the end of the kernel; other entries of the module are left out.
 /// Without counts no line did anything.
-pub fn listing<'a>(kernel: &Kernel, text: &'a str, counts: Option<&KernelCounts>, chip: &Chip) -> Vec<Line<'a>> {
+pub fn listing<'a>(
+    kernel: &Kernel,
+    text: &'a str,
+    counts: Option<&KernelCounts>,
+    chip: &Chip,
+) -> Vec<Line<'a>> {
     let did = did(counts, chip);
     let mut inside = true;
     let mut own = false;

@@ -76,11 +76,15 @@ fn text(title: &str, facts: &Facts, lines: &[Line]) -> String {
         let _ = writeln!(text, "{name:18} {value}");
     }
     let headings = ["warps", "lanes", "sectors", "ideal", "wavefr", "ideal", "cycles"];
-    let _ = writeln!(text, "\n  {}  line", headings.map(|heading| format!("{heading:>8}")).join(" "));
+    let _ = writeln!(text, "\n   line {}", headings.map(|heading| format!("{heading:>8}")).join(" "));
     for line in lines {
         let mark = if line.did.is_some_and(|did| did.is_hot()) { '*' } else { ' ' };
         let figures = line.did.map_or_else(Default::default, figures).map(|figure| format!("{figure:>8}"));
-        let _ = writeln!(text, "{}", format!("{mark} {}  {}", figures.join(" "), line.text).trim_end());
+        let _ = writeln!(
+            text,
+            "{}",
+            format!("{mark} {:>5} {}  {}", line.number, figures.join(" "), line.text).trim_end()
+        );
     }
     text
 }

@@ -8,7 +8,17 @@ use serde_json::{Value, json};
 use std::fmt::Write;
 
 const HEADINGS: [&str; 12] = [
-    "kernel", "calls", "warp inst", "lanes", "sectors", "wavefr", "FLOP", "regs", "occup", "time", "of all",
+    "kernel",
+    "calls",
+    "warp inst",
+    "lanes",
+    "sectors",
+    "wavefr",
+    "FLOP",
+    "regs",
+    "occup",
+    "time",
+    "of all",
     "bound by",
 ];
 

@@ -153,7 +153,9 @@ fn cycles(chip: &Chip, counters: &Counters, pipe: Pipe) -> f64 {
         }
         _ => Class::ALL
             .into_iter()
-            .filter_map(|class| lanes(chip, class).filter(|(of, _)| *of == pipe).map(|(_, lanes)| (class, lanes)))
+            .filter_map(|class| {
+                lanes(chip, class).filter(|(of, _)| *of == pipe).map(|(_, lanes)| (class, lanes))
+            })
             .map(|(class, lanes)| 32.0 * counters.warp_instructions(class) as f64 / lanes)
             .sum(),
     }
