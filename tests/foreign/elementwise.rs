@@ -4,7 +4,7 @@ use crate::common::random::Random;
 use crate::fixtures;
 use crate::program::{Foreign, Params, load_all};
 
-fn modules() -> [Foreign; 2] {
+fn modules() -> Vec<Foreign> {
     load_all(fixtures!["elementwise.nvrtc", "elementwise.clang"])
 }
 

@@ -5,7 +5,7 @@ use crate::common::random::Random;
 use crate::fixtures;
 use crate::program::{Foreign, Params, load_all};
 
-fn modules() -> [Foreign; 3] {
+fn modules() -> Vec<Foreign> {
     load_all(fixtures!["norms.nvrtc", "norms.clang", "norms.nvrtc_lineinfo"])
 }
 

@@ -1,7 +1,7 @@
 //! Loads a fixture and launches its kernels.
 
 use bytemuck::Pod;
-use ddpm_ptx::device::soft::{Program, Soft};
+use ddpm_ptx::device::soft::{Check, Options, Program, Soft};
 use ddpm_ptx::device::{Buffer, Device, DeviceError, Element};
 
 /// A module on a software device of its own.
@@ -20,13 +20,17 @@ macro_rules! fixtures {
     };
 }
 
-/// Loads every fixture.
-pub fn load_all<const N: usize>(fixtures: [(&'static str, &'static str); N]) -> [Foreign; N] {
-    fixtures.map(|(name, text)| {
-        let soft = Soft::new();
-        let program = soft.load(name, text).unwrap_or_else(|error| panic!("{error}"));
-        Foreign { name, device: Device::from(soft), program }
-    })
+/// Loads every fixture twice: on a plain device and on a checked one, where blocks and warps run in another order.
+pub fn load_all<const N: usize>(fixtures: [(&'static str, &'static str); N]) -> Vec<Foreign> {
+    let checked = || Soft::with(Options { check: Some(Check { seed: 3 }), ..Options::default() });
+    let twice = |(name, text)| [load(Soft::new(), name, text), load(checked(), name, text)];
+    fixtures.into_iter().flat_map(twice).collect()
+}
+
+/// Loads one fixture on a device of its own.
+pub fn load(soft: Soft, name: &'static str, text: &str) -> Foreign {
+    let program = soft.load(name, text).unwrap_or_else(|error| panic!("{error}"));
+    Foreign { name, device: Device::from(soft), program }
 }
 
 impl Foreign {

@@ -5,9 +5,8 @@ use crate::common::random::Random;
 use crate::fixtures;
 use crate::program::{Foreign, Params, load_all};
 
-fn module() -> Foreign {
-    let [module] = load_all(fixtures!["tensor.nvrtc"]);
-    module
+fn modules() -> Vec<Foreign> {
+    load_all(fixtures!["tensor.nvrtc"])
 }
 
 /// Halves and quarters up to 2: numbers that f16 and bf16 have.
@@ -45,8 +44,8 @@ fn bits(numbers: &[f32], encode: fn(f32) -> u16) -> Vec<u8> {
 
 #[test]
 fn wmma_of_f16() {
-    let (module, mut random) = (module(), Random::new(1));
-    for k in [16usize, 48, 80] {
+    let mut random = Random::new(1);
+    for (module, k) in modules().iter().flat_map(|module| [16usize, 48, 80].map(|k| (module, k))) {
         let (a, b) = (numbers(&mut random, 16 * k), numbers(&mut random, 16 * k));
         let (at_a, at_b) = (module.upload(&bits(&a, f16)), module.upload(&bits(&b, f16)));
         let c = module.output::<f32>(256);
@@ -60,8 +59,8 @@ fn wmma_of_f16() {
 /// C is read and written by columns, B is read by columns from shared memory, and the sum is doubled.
 #[test]
 fn wmma_of_bf16() {
-    let (module, mut random) = (module(), Random::new(2));
-    for k in [16usize, 64] {
+    let mut random = Random::new(2);
+    for (module, k) in modules().iter().flat_map(|module| [16usize, 64].map(|k| (module, k))) {
         let (a, b, old) = (numbers(&mut random, 16 * k), numbers(&mut random, 16 * k), random.normals(256));
         let turned = |x: &[f32]| (0..256).map(|i| x[i % 16 * 16 + i / 16]).collect::<Vec<f32>>();
         let (at_a, at_b) = (module.upload(&bits(&a, bf16)), module.upload(&bits(&b, bf16)));
@@ -75,12 +74,14 @@ fn wmma_of_bf16() {
 
 #[test]
 fn mma_in_inline_assembly() {
-    let (module, mut random) = (module(), Random::new(3));
-    let (a, b, old) = (numbers(&mut random, 256), numbers(&mut random, 128), random.normals(128));
-    let columns: Vec<f32> = (0..128).map(|i| b[i % 16 * 8 + i / 16]).collect();
-    let (at_a, at_b, d) =
-        (module.upload(&bits(&a, f16)), module.upload(&bits(&columns, f16)), module.upload(&old));
-    module.run("mma_f16", [1; 3], [32, 1, 1], Params::new().pointer(&at_a).pointer(&at_b).pointer(&d));
-    let wanted = product(&a, &b, &old, 8, 1.0);
-    assert_close(module.name, &[16, 8], &d.to_vec::<f32>().expect("readable"), &wanted);
+    let mut random = Random::new(3);
+    for module in modules() {
+        let (a, b, old) = (numbers(&mut random, 256), numbers(&mut random, 128), random.normals(128));
+        let columns: Vec<f32> = (0..128).map(|i| b[i % 16 * 8 + i / 16]).collect();
+        let (at_a, at_b, d) =
+            (module.upload(&bits(&a, f16)), module.upload(&bits(&columns, f16)), module.upload(&old));
+        module.run("mma_f16", [1; 3], [32, 1, 1], Params::new().pointer(&at_a).pointer(&at_b).pointer(&d));
+        let wanted = product(&a, &b, &old, 8, 1.0);
+        assert_close(module.name, &[16, 8], &d.to_vec::<f32>().expect("readable"), &wanted);
+    }
 }

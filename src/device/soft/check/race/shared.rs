@@ -80,7 +80,7 @@ impl SharedShadow {
         for (offset, lanes) in Groups::of(visit).iter() {
             let cells = self.cells(offset, visit.bytes);
             for cell in cells.clone() {
-                if self.writes[cell] >= visit.horizon.floor {
+                if self.written(context, cell) >= visit.horizon.floor {
                     self.check_write(context, crowds, visit, lanes, cell, found);
                 }
             }
@@ -124,6 +124,12 @@ impl SharedShadow {
         }
     }
 
+    /// Who wrote a cell in this block; crowds of earlier blocks compare as new as any.
+    fn written(&self, context: &Context, cell: usize) -> Stamp {
+        let stamp = self.writes[cell];
+        if context.order.is_here(stamp) { stamp } else { Stamp::NONE }
+    }
+
     fn check_write(
         &self,
         context: &Context,
@@ -157,7 +163,7 @@ impl SharedShadow {
         }
         for lane in visit.each_lane() {
             for cell in self.cells(visit.offsets[lane as usize], visit.bytes) {
-                let old = self.writes[cell];
+                let old = self.written(context, cell);
                 if old >= floor {
                     self.check_write(context, crowds, visit, 1 << lane, cell, found);
                 }
