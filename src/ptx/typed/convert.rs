@@ -67,7 +67,8 @@ pub(super) fn convert(mut reader: Reader) -> Result<Instruction> {
     let (Some(target), Some(source)) = (scalar(element), scalar(from)) else {
         return reader.fail("there is no such conversion");
     };
-    if source == Scalar::Tf32 || (packed && from != Type::F32) {
+    let single_only = packed || target == Scalar::Tf32;
+    if source == Scalar::Tf32 || (single_only && from != Type::F32) {
         return reader.fail("there is no such conversion");
     }
     if later(target, source) {

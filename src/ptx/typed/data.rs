@@ -1,11 +1,14 @@
 //! Moves, addresses, loads and stores.
 
-use super::order::{Direction, Hints, hints, order};
+use super::order::{Direction, Hints, hints, is_mapped, order};
 use super::reader::{Address, Reader, Result};
 use super::{Access, AddressSpace, Instruction, Op, Operand, Order};
 use crate::ptx::ast::{self, Space, Type};
 
 pub(super) fn mov(mut reader: Reader) -> Result<Instruction> {
+    if reader.flag("v2") || reader.flag("v4") {
+        return reader.fail("special registers are read one component at a time");
+    }
     let ty = reader.ty()?;
     reader.count(2)?;
     if ty == Type::Pred {
@@ -99,6 +102,9 @@ fn access(reader: &mut Reader, address: &Address, direction: Direction) -> Resul
     if order != Order::Weak && !outer && !matches!(space, AddressSpace::Shared | AddressSpace::Cluster) {
         return reader.fail("only .global and .shared memory is ordered with other threads");
     }
+    if is_mapped(reader) && (!outer || reader.is_vector(usize::from(direction == Direction::Store))) {
+        return reader.fail(".mmio is for single words of .global memory");
+    }
     if order != Order::Weak && cached {
         return reader.fail("an ordered access takes no cache operator");
     }
@@ -110,6 +116,9 @@ fn access(reader: &mut Reader, address: &Address, direction: Direction) -> Resul
         reader.src(2, Type::B64)?;
     } else {
         reader.count(2)?;
+    }
+    if reader.flag("v8") {
+        return reader.fail("vectors have 2 or 4 elements");
     }
     let count = reader.choice(&[("v2", 2), ("v4", 4)]).unwrap_or(1);
     let ty = reader.ty()?;
@@ -207,12 +216,19 @@ pub(super) fn check_count(reader: &Reader, found: usize, expected: u32) -> Resul
     reader.fail(format!("takes {expected} elements, not {found}"))
 }
 
+/// Refuses the lack of a state space, and one that the target does not have.
+fn named_space(reader: &Reader, space: AddressSpace) -> Result<()> {
+    match space {
+        AddressSpace::Generic => reader.fail("needs a state space"),
+        AddressSpace::Cluster => reader.since(90),
+        _ => Ok(()),
+    }
+}
+
 pub(super) fn convert_address(mut reader: Reader) -> Result<Instruction> {
     let to_space = reader.flag("to");
     let space = space(&mut reader);
-    if space == AddressSpace::Generic {
-        return reader.fail("needs a state space");
-    }
+    named_space(&reader, space)?;
     if reader.ty()? != Type::U64 {
         return reader.fail("generic addresses are .u64");
     }
@@ -222,9 +238,7 @@ pub(super) fn convert_address(mut reader: Reader) -> Result<Instruction> {
 /// `isspacep`
 pub(super) fn is_in_space(mut reader: Reader) -> Result<Instruction> {
     let space = space(&mut reader);
-    if space == AddressSpace::Generic {
-        return reader.fail("needs a state space");
-    }
+    named_space(&reader, space)?;
     reader.count(2)?;
     let (dst, src) = (vec![reader.dst(0, 0)?], vec![reader.src(1, Type::U64)?]);
     reader.done(Op::IsInSpace(space), dst, src)

@@ -77,6 +77,9 @@ pub(super) fn decode(scope: &mut Scope, instruction: &ast::Instruction) -> Resul
         "exit" => warp::simple(reader, Op::Exit),
         "trap" => warp::simple(reader, Op::Trap),
         "nanosleep" => warp::sleep(reader),
+        "brkpt" => reader.fail("there is no debugger"),
+        "pmevent" => reader.fail("there are no performance monitor events"),
+        "wgmma" | "setmaxnreg" | "tcgen05" => reader.fail("is for one architecture only"),
         other => {
             let message = format!("unknown opcode {other}");
             reader.fail(message)

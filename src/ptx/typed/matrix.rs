@@ -56,9 +56,12 @@ pub(super) fn mma(mut reader: Reader) -> Result<Instruction> {
         reader.require(&[(part, ())])?;
     }
     let shape = reader.require(&SHAPES)?;
-    for part in ["row", "col"] {
-        reader.require(&[(part, ())])?;
+    // A lies by rows and B by columns; all other orders are of products that are not known here.
+    let order = reader.ast.modifiers.iter().filter(|part| matches!(part.as_str(), "row" | "col"));
+    if !order.eq(["row", "col"]) {
+        return reader.fail("A must be .row and B .col");
     }
+    let _ = (reader.flag("row"), reader.flag("col"));
     let saturate = reader.flag("satfinite");
     let result = reader.ty()?;
     let (a, b) = (factor(&mut reader)?, factor(&mut reader)?);

@@ -91,6 +91,11 @@ pub(super) struct Hints {
     pub placed: bool,
 }
 
+/// Whether the access is to mapped input and output, `.mmio`.
+pub(super) fn is_mapped(reader: &Reader) -> bool {
+    reader.ast.modifiers.iter().any(|modifier| modifier == "mmio")
+}
+
 /// Takes the hints for caches.
 pub(super) fn hints(reader: &mut Reader, direction: Direction) -> Result<Hints> {
     const EVICTION: [(&str, ()); 5] = [

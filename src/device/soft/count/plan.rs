@@ -209,7 +209,7 @@ impl Plan {
                 (access.space, access.ty.bytes() * access.count, access.offset, Marks::Written, None)
             }
             Op::Atomic { space, ty, offset, .. } => (*space, ty.bytes(), *offset, Marks::Both, None),
-            Op::LoadMatrix { offset, .. } => {
+            Op::LoadMatrix { space: AddressSpace::Shared, offset, .. } => {
                 (AddressSpace::Shared, 16, *offset, Marks::Read, Some(8 * instruction.dst.len()))
             }
             Op::CopyAsync { bytes, global_offset, .. } => {
