@@ -27,10 +27,13 @@ pub struct Region {
     pub len: u64,
     pub host: *mut u8,
     pub read_only: bool,
+    /// Memory of the host's that kernels see at its own address; not freed here.
+    pub borrowed: bool,
 }
 
 /// All allocations, by address. Addresses are handed out in order and never again, so what is freed stays
-/// invalid, and a program that allocates in the same order gets the same addresses.
+/// invalid, and a program that allocates in the same order gets the same addresses. Host memory can be
+/// borrowed: it stands at its own address, which is far from those that are handed out.
 #[derive(Default)]
 pub struct Memory {
     regions: Vec<Region>,
@@ -59,15 +62,34 @@ impl Memory {
         unsafe { host.write_bytes(POISON, layout.size()) };
         let lo = self.next.max(FIRST);
         self.next = (lo + len + GUARD).next_multiple_of(ALIGN);
-        self.regions.push(Region { lo, len, host, read_only: false });
+        self.insert(Region { lo, len, host, read_only: false, borrowed: false });
         Some(lo)
+    }
+
+    /// Lets kernels and copies use `len` bytes of the host's at `host`, until they are freed here; `false` if
+    /// they overlap with what is there.
+    pub fn borrow(&mut self, host: *mut u8, len: u64) -> bool {
+        let lo = host.addr() as u64;
+        let Some(end) = lo.checked_add(len).filter(|_| len > 0 && lo >= GUARD) else { return false };
+        let overlaps = |region: &Region| region.lo < end && lo < region.lo + region.len.max(1);
+        let ours = lo < self.next + GUARD && end > FIRST;
+        if ours || self.regions.iter().any(overlaps) {
+            return false;
+        }
+        self.insert(Region { lo, len, host, read_only: false, borrowed: true });
+        true
+    }
+
+    fn insert(&mut self, region: Region) {
+        let index = self.regions.partition_point(|other| other.lo < region.lo);
+        self.regions.insert(index, region);
     }
 
     /// Frees the allocation that begins at `address`, if there is one.
     pub fn free(&mut self, address: u64) {
         if let Ok(index) = self.regions.binary_search_by_key(&address, |region| region.lo) {
             let region = self.regions.remove(index);
-            if let Some(layout) = layout(region.len) {
+            if let Some(layout) = layout(region.len).filter(|_| !region.borrowed) {
                 // SAFETY: `alloc` made it with the same layout, and nothing refers to it any more.
                 unsafe { dealloc(region.host, layout) };
             }

@@ -22,10 +22,12 @@ mod lower;
 mod memory;
 mod module;
 mod pool;
+mod raw;
 mod turn;
 
 pub use check::{Check, Finding, Kind, OtherAccess, Severity, SourceLine, print};
 pub use level::Level;
+pub use raw::{EntryParam, EntryShape};
 
 use super::{Backend, Device, DeviceError, Kernel, Launch, ModuleSource, Replay, Result};
 use block::{Job, Scratch};

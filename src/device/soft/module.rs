@@ -50,9 +50,18 @@ impl Source {
 /// A loaded module.
 pub struct Module {
     pub source: Source,
+    /// 80 for `.version 8.0`.
+    pub version: u32,
     entries: HashMap<String, Code>,
-    /// Device memory of its global and constant variables.
-    variables: Vec<u64>,
+    /// Its global and constant variables.
+    pub variables: Vec<Placed>,
+}
+
+/// A variable in device memory.
+pub struct Placed {
+    pub name: String,
+    pub address: u64,
+    pub bytes: u64,
 }
 
 impl Module {
@@ -60,14 +69,19 @@ impl Module {
     pub fn load(source: Source, memory: &mut Memory, options: &Options) -> Result<Module> {
         let tree = ptx::parse(&source.text).map_err(|error| source.error(error.line, &error.message))?;
         let module = typed::check(&tree).map_err(|error| source.error(error.line, &error.message))?;
-        let variables = place_variables(&source, &module, memory)?;
+        let addresses = place_variables(&source, &module, memory)?;
+        let placed = module.variables.iter().zip(&addresses).filter(|(_, address)| **address != 0);
+        let variables = placed
+            .map(|(v, address)| Placed { name: v.name.clone(), address: *address, bytes: v.bytes })
+            .collect();
+        let version = tree.version.0 * 10 + tree.version.1;
         let mut entries = HashMap::new();
         for entry in &module.entries {
-            let code = lower(entry, &module, &variables, options)
+            let code = lower(entry, &module, &addresses, options)
                 .map_err(|error| source.error(error.line, &error.message))?;
             entries.insert(entry.name.clone(), code);
         }
-        Ok(Module { source, entries, variables })
+        Ok(Module { source, version, entries, variables })
     }
 
     pub fn entry(&self, name: &str) -> Result<&Code> {
@@ -76,9 +90,14 @@ impl Module {
             .ok_or_else(|| DeviceError::NoEntry { module: self.source.name.clone(), entry: name.to_string() })
     }
 
+    /// Every entry, in no order.
+    pub fn entries(&self) -> impl Iterator<Item = &Code> {
+        self.entries.values()
+    }
+
     /// Gives the variables' memory back.
     pub fn unload(&self, memory: &mut Memory) {
-        self.variables.iter().for_each(|address| memory.free(*address));
+        self.variables.iter().for_each(|variable| memory.free(variable.address));
     }
 }
 
