@@ -20,7 +20,12 @@ pub enum DeviceError {
     BadLaunch { kernel: String, reason: String },
     /// A kernel that went wrong while it ran: kernel, line, thread and address as far as they are known.
     #[error("kernel {kernel} failed: {report}")]
-    Fault { kernel: String, report: String },
+    Fault {
+        kernel: String,
+        report: String,
+        /// What kind of mistake it is, where the device knows.
+        kind: Option<soft::Kind>,
+    },
     /// Mistakes of a kernel that a checked device found; at least one.
     #[error("{}", soft::print(findings))]
     Findings { kernel: String, findings: Vec<soft::Finding> },

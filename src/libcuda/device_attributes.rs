@@ -19,6 +19,8 @@ pub const SHARED_RESERVED: u32 = 1 << 10;
 pub const MULTIPROCESSOR_THREADS: u32 = 2048;
 /// Blocks that a multiprocessor holds.
 pub const MULTIPROCESSOR_BLOCKS: u32 = 32;
+/// Blocks of a cluster at most.
+pub const CLUSTER_BLOCKS: u32 = 16;
 /// 32-bit registers of a multiprocessor, and of a block.
 const REGISTERS: i32 = 65_536;
 
@@ -78,8 +80,8 @@ pub fn attribute(which: u32) -> Result<i32, Code> {
         101 => 1,
         106 => MULTIPROCESSOR_BLOCKS as i32,
         111 => SHARED_RESERVED as i32,
-        // Memory pools.
-        115 => 1,
+        // Memory pools, clusters.
+        115 | 120 => 1,
         // No NUMA node, or the only one.
         131 | 134 => -1,
         _ if (1..=LAST).contains(&which) => 0,

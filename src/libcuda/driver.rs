@@ -3,10 +3,14 @@
 use crate::abi::{Out, Status};
 use crate::error::Code;
 use ddpm_ptx::device::soft::Soft;
+use std::env;
 use std::sync::OnceLock;
 
 /// CUDA 13.0.
 pub const VERSION: i32 = 13000;
+
+/// The environment variable with the seed of a checked device.
+const CHECK: &str = "DDPM_LIBCUDA_CHECK";
 
 static SOFT: OnceLock<Soft> = OnceLock::new();
 
@@ -22,8 +26,17 @@ fn init(flags: u32) -> Status {
     if flags != 0 {
         return Err(Code::INVALID_VALUE);
     }
-    SOFT.get_or_init(Soft::new);
+    let seed = match env::var(CHECK) {
+        Ok(seed) => Some(seed.parse().map_err(|_| not_a_seed(&seed))?),
+        Err(_) => None,
+    };
+    SOFT.get_or_init(|| seed.map_or_else(Soft::new, Soft::checked));
     Ok(())
+}
+
+fn not_a_seed(text: &str) -> Code {
+    eprintln!("libcuda (software device): {CHECK} is {text:?} and must be a seed, a number such as 0");
+    Code::INVALID_VALUE
 }
 
 fn version(version: Out<i32>) -> Status {

@@ -2,6 +2,7 @@
 
 use crate::abi::{Out, Status};
 use ddpm_ptx::device::DeviceError;
+use ddpm_ptx::device::soft::Kind;
 use std::ffi::{CStr, c_char};
 
 /// A `CUresult` that is not success.
@@ -144,20 +145,27 @@ impl From<DeviceError> for Code {
             DeviceError::Module { .. } => Code::INVALID_PTX,
             DeviceError::NoEntry { .. } => Code::NOT_FOUND,
             DeviceError::BadLaunch { .. } | DeviceError::BadCopy { .. } => Code::INVALID_VALUE,
-            DeviceError::Fault { report, .. } => fault(&report),
+            DeviceError::Fault { kind, .. } => kind.map_or(Code::LAUNCH_FAILED, fault),
+            DeviceError::Findings { findings, .. } => {
+                findings.first().map_or(Code::LAUNCH_FAILED, |finding| fault(finding.kind))
+            }
             DeviceError::Unavailable(_) | DeviceError::Driver { .. } => Code::UNKNOWN,
         }
     }
 }
 
-/// What a card would say of a kernel's fault.
-fn fault(report: &str) -> Code {
-    let is = |starts: &[&str]| starts.iter().any(|start| report.starts_with(start));
-    match () {
-        () if is(&["read of", "write of", "write to"]) => Code::ILLEGAL_ADDRESS,
-        () if is(&["access of"]) => Code::MISALIGNED_ADDRESS,
-        () if is(&["no end after", "warps wait at"]) => Code::LAUNCH_TIMEOUT,
-        () => Code::LAUNCH_FAILED,
+/// What a card would say of a kernel's mistake; where it would not notice, that the kernel failed.
+fn fault(kind: Kind) -> Code {
+    match kind {
+        Kind::OutOfBounds
+        | Kind::UseAfterFree
+        | Kind::SharedBounds
+        | Kind::LocalBounds
+        | Kind::ParamBounds
+        | Kind::ReadOnly => Code::ILLEGAL_ADDRESS,
+        Kind::Misaligned => Code::MISALIGNED_ADDRESS,
+        Kind::Endless | Kind::Deadlock => Code::LAUNCH_TIMEOUT,
+        _ => Code::LAUNCH_FAILED,
     }
 }
 

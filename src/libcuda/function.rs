@@ -102,8 +102,11 @@ fn attribute(value: Out<i32>, which: u32, handle: Handle) -> Status {
         7 => 0,
         MAX_DYNAMIC_SHARED => function.dynamic_limit() as i32,
         SHARED_CARVEOUT => function.carveout.load(Relaxed),
-        // Clusters: none.
-        10..=17 => 0,
+        10 => i32::from(shape.required_cluster.is_some()),
+        11..=13 => shape.required_cluster.map_or(0, |cluster| cluster[which as usize - 11] as i32),
+        // Clusters of any size, in no particular place.
+        14 => 1,
+        15..=17 => 0,
         _ => return Err(Code::INVALID_VALUE),
     })
 }
@@ -118,8 +121,8 @@ fn set_attribute(handle: Handle, which: u32, value: i32) -> Status {
             function.dynamic_limit.store(limit, Relaxed);
         }
         SHARED_CARVEOUT if (-1..=100).contains(&value) => function.carveout.store(value, Relaxed),
-        // Clusters' properties, which make no difference without clusters.
-        10..=15 if value == 0 => {}
+        // What a cluster's size is, is said by the kernel or by the launch.
+        14 | 15 => {}
         _ => return Err(Code::INVALID_VALUE),
     }
     Ok(())

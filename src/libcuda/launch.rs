@@ -1,7 +1,7 @@
 //! Launches: their parameters, what they must satisfy, and how they run.
 
 use crate::abi::{In, Status, array_at, bytes_at};
-use crate::device_attributes::SHARED_LIMIT;
+use crate::device_attributes::{CLUSTER_BLOCKS, SHARED_LIMIT};
 use crate::error::Code;
 use crate::function::{self, Function};
 use crate::handle::Handle;
@@ -26,6 +26,7 @@ pub struct Launch {
     kernel: Arc<Function>,
     pub grid: [u32; 3],
     pub block: [u32; 3],
+    cluster: Option<[u32; 3]>,
     pub shared_bytes: u32,
     params: Box<[u8]>,
     /// Where each parameter stands, for programs that ask for a node's parameters.
@@ -42,8 +43,22 @@ impl Launch {
         params: In<usize>,
         extra: In<usize>,
     ) -> Result<Launch, Code> {
+        Launch::in_clusters(handle, grid, None, block, shared_bytes, params, extra)
+    }
+
+    /// As [`Launch::new`], with blocks in clusters; `None` leaves that to the kernel.
+    fn in_clusters(
+        handle: Handle,
+        grid: [u32; 3],
+        cluster: Option<[u32; 3]>,
+        block: [u32; 3],
+        shared_bytes: u32,
+        params: In<usize>,
+        extra: In<usize>,
+    ) -> Result<Launch, Code> {
         let kernel = function::find(handle)?;
         check(&kernel, grid, block, shared_bytes)?;
+        check_cluster(&kernel, grid, cluster)?;
         let params = match (params.is_null(), extra.is_null()) {
             (true, false) => from_block(&kernel, extra)?,
             (false, true) => from_pointers(&kernel, params)?,
@@ -53,13 +68,14 @@ impl Launch {
         };
         let start = params.as_ptr().expose_provenance();
         let pointers = kernel.shape.params.iter().map(|param| start + param.offset as usize).collect();
-        Ok(Launch { function: handle, kernel, grid, block, shared_bytes, params, pointers })
+        Ok(Launch { function: handle, kernel, grid, block, cluster, shared_bytes, params, pointers })
     }
 
     /// Runs the kernel. Its report, if it fails, goes to the standard error output.
     pub fn run(&self) -> Status {
-        let Launch { kernel, grid, block, shared_bytes, params, .. } = self;
-        let result = kernel.program.launch(&kernel.shape.name, *grid, *block, *shared_bytes, params);
+        let Launch { kernel, grid, block, cluster, shared_bytes, params, .. } = self;
+        let (program, name) = (&kernel.program, &kernel.shape.name);
+        let result = program.launch_in_clusters(name, *grid, *cluster, *block, *shared_bytes, params);
         result.map_err(|error| {
             eprintln!("libcuda (software device): {error}");
             Code::from(error)
@@ -67,9 +83,13 @@ impl Launch {
     }
 }
 
+fn volume(extents: [u32; 3]) -> u64 {
+    extents.into_iter().fold(1, |volume: u64, n| volume.saturating_mul(u64::from(n)))
+}
+
 /// What the driver refuses when the launch is queued.
 fn check(kernel: &Function, grid: [u32; 3], block: [u32; 3], shared_bytes: u32) -> Status {
-    let threads = block.iter().map(|n| u64::from(*n)).product::<u64>();
+    let threads = volume(block);
     let empty = grid.contains(&0) || block.contains(&0);
     let wide = grid[0] > i32::MAX as u32 || grid[1] > 65_535 || grid[2] > 65_535 || block[2] > 64;
     let other = kernel.shape.required_block.is_some_and(|required| required != block);
@@ -82,6 +102,16 @@ fn check(kernel: &Function, grid: [u32; 3], block: [u32; 3], shared_bytes: u32) 
         return Err(Code::LAUNCH_OUT_OF_RESOURCES);
     }
     Ok(())
+}
+
+fn check_cluster(kernel: &Function, grid: [u32; 3], cluster: Option<[u32; 3]>) -> Status {
+    let required = kernel.shape.required_cluster;
+    let cluster = cluster.or(required).unwrap_or([1; 3]);
+    let blocks = volume(cluster);
+    let other = required.is_some_and(|required| required != cluster);
+    let sized = (1..=u64::from(CLUSTER_BLOCKS)).contains(&blocks);
+    let whole = sized && (0..3).all(|axis| grid[axis].is_multiple_of(cluster[axis]));
+    if other || !whole { Err(Code::INVALID_CLUSTER_SIZE) } else { Ok(()) }
 }
 
 fn from_pointers(kernel: &Function, pointers: In<usize>) -> Result<Box<[u8]>, Code> {
@@ -154,26 +184,31 @@ pub struct Attribute {
     value: [u32; 16],
 }
 
-fn launch_with(config: In<Config>, function: Handle, params: In<usize>, extra: In<usize>) -> Status {
-    let config = config.get()?;
-    for attribute in config.attributes.all(config.count as usize)? {
-        check_attribute(&attribute)?;
+impl Config {
+    /// The cluster that the launch asks for. Most other attributes are advice on speed, which a device that does one
+    /// thing after the other need not follow.
+    pub fn cluster(&self) -> Result<Option<[u32; 3]>, Code> {
+        let mut cluster = None;
+        for Attribute { id, value: [x, y, z, ..], .. } in self.attributes.all(self.count as usize)? {
+            match id {
+                COOPERATIVE if x != 0 => return Err(Code::NOT_SUPPORTED),
+                CLUSTER => cluster = Some([x, y, z]),
+                ATTRIBUTES_END.. => return Err(Code::INVALID_VALUE),
+                _ => {}
+            }
+        }
+        Ok(cluster)
     }
-    let stream = stream::find(config.stream)?;
-    stream.context()?;
-    let launch = Launch::new(function, config.grid, config.block, config.shared_bytes, params, extra)?;
-    stream.submit(Work::Kernel(Arc::new(launch)))
 }
 
-/// Most attributes are advice on speed, which a device that does one thing after the other need not follow.
-fn check_attribute(attribute: &Attribute) -> Status {
-    let [x, y, z, ..] = attribute.value;
-    match attribute.id {
-        COOPERATIVE if x != 0 => Err(Code::NOT_SUPPORTED),
-        CLUSTER if [x, y, z].iter().any(|n| *n > 1) => Err(Code::NOT_SUPPORTED),
-        ATTRIBUTES_END.. => Err(Code::INVALID_VALUE),
-        _ => Ok(()),
-    }
+fn launch_with(config: In<Config>, function: Handle, params: In<usize>, extra: In<usize>) -> Status {
+    let config = config.get()?;
+    let cluster = config.cluster()?;
+    let stream = stream::find(config.stream)?;
+    stream.context()?;
+    let Config { grid, block, shared_bytes, .. } = config;
+    let launch = Launch::in_clusters(function, grid, cluster, block, shared_bytes, params, extra)?;
+    stream.submit(Work::Kernel(Arc::new(launch)))
 }
 
 export! {

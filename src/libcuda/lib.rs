@@ -12,6 +12,9 @@
 //! time at which they were recorded. A stream that is capturing runs nothing. A kernel that fails has its report
 //! printed to the standard error output; its context is lost, as on a card.
 //!
+//! With a number in the environment variable `DDPM_LIBCUDA_CHECK` the device is a checked one with that seed: races,
+//! reads of what nothing wrote and the like are faults too. Slower; one thread; no clusters.
+//!
 //! Host memory that was pinned, registered or managed stands at the same address on the device. All that is
 //! not supported returns `CUDA_ERROR_NOT_SUPPORTED`; the names are in `unsupported.rs`.
 

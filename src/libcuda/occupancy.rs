@@ -3,8 +3,8 @@
 use crate::abi::{In, Out, Status};
 use crate::context::current;
 use crate::device_attributes::{
-    MULTIPROCESSOR_BLOCKS, MULTIPROCESSOR_THREADS, SHARED_LIMIT, SHARED_PER_MULTIPROCESSOR, SHARED_RESERVED,
-    multiprocessors,
+    CLUSTER_BLOCKS, MULTIPROCESSOR_BLOCKS, MULTIPROCESSOR_THREADS, SHARED_LIMIT, SHARED_PER_MULTIPROCESSOR,
+    SHARED_RESERVED, multiprocessors,
 };
 use crate::error::Code;
 use crate::function::{self, Function};
@@ -103,20 +103,22 @@ fn available_shared(bytes: Out<usize>, function: Handle, count: i32, threads: i3
     bytes.set(share.saturating_sub(fixed).min(most) as usize)
 }
 
-/// A cluster of one block is the only one that there is.
+/// One cluster runs at a time, whatever its size.
 fn cluster_size(size: Out<i32>, function: Handle, config: In<Config>) -> Status {
     current()?;
     function::find(function)?;
     config.get()?;
-    size.set(1)
+    size.set(CLUSTER_BLOCKS as i32)
 }
 
 fn active_clusters(count: Out<i32>, function: Handle, config: In<Config>) -> Status {
     current()?;
     let config = config.get()?;
     let threads = config.block.iter().product();
+    let cluster: u32 = config.cluster()?.unwrap_or([1; 3]).iter().product();
     let each = blocks(&*function::find(function)?, threads, u64::from(config.shared_bytes));
-    count.set((each * multiprocessors()?) as i32)
+    let all = each * multiprocessors()?;
+    count.set(if all == 0 { 0 } else { (all / cluster.max(1)).max(1) } as i32)
 }
 
 export! {

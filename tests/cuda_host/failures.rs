@@ -77,7 +77,7 @@ fn refused_by_the_driver() {
 fn fault_seen_at_a_launch() {
     with_library("failures::fault_seen_at_a_launch", Library::Fake("cuLaunchKernel=700"), || {
         let error = fake().launch(&touch().grid(1, 1, 1)).unwrap_err();
-        let DeviceError::Fault { kernel, report } = &error else { panic!("{error}") };
+        let DeviceError::Fault { kernel, report, .. } = &error else { panic!("{error}") };
         assert_eq!(kernel, "touch");
         for part in ["an illegal memory access", "context is lost", "CUDA_LAUNCH_BLOCKING=1", "--device soft"]
         {

@@ -19,7 +19,7 @@ fn fault(body: &str, threads: u32) -> (String, u64) {
     let buffer = device().alloc_zeroed::<u32>(64).expect("memory");
     let error = launch(broken(body, threads), [1, 1, 1], vec![pointer(&buffer)]).expect_err(body);
     match error {
-        DeviceError::Fault { kernel, report } => {
+        DeviceError::Fault { kernel, report, .. } => {
             assert_eq!(kernel, "k");
             (report, buffer.address())
         }

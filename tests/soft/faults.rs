@@ -6,7 +6,7 @@ use ddpm_ptx::device::{Device, DeviceError};
 /// The report of a kernel that gets the address of 64 words in `%rd0`.
 fn report(body: &str) -> String {
     match grid::<u32>(&best(), body, [3, 1, 1], [64, 1, 1], 64) {
-        Err(DeviceError::Fault { kernel, report }) => {
+        Err(DeviceError::Fault { kernel, report, .. }) => {
             assert_eq!(kernel, "test");
             report
         }

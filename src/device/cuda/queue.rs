@@ -111,7 +111,7 @@ fn not_launched(launch: &Launch, failure: &Failure) -> DeviceError {
     if failure.is_fault() {
         // Launches are asynchronous: unless the driver blocks on each, an earlier kernel may be the cause.
         let report = format!("seen at its launch ({geometry}): {}", failure.reason());
-        return DeviceError::Fault { kernel: kernel.into(), report };
+        return DeviceError::Fault { kernel: kernel.into(), report, kind: None };
     }
     match failure.code {
         code::INVALID_VALUE | code::LAUNCH_OUT_OF_RESOURCES => {

@@ -1,6 +1,6 @@
 //! Kernels that go wrong, and the report that their author reads.
 
-use super::check::SourceLine;
+use super::check::{Kind, SourceLine};
 use super::lower::Code;
 use crate::device::DeviceError;
 use std::fmt;
@@ -110,6 +110,26 @@ impl fmt::Display for Cause {
 }
 
 impl Cause {
+    /// What the checks call it.
+    pub fn kind(&self) -> Kind {
+        match self {
+            Cause::OutOfBounds { .. } | Cause::NotShared { .. } => Kind::OutOfBounds,
+            Cause::ClusterRank { .. } | Cause::BlockExited { .. } => Kind::SharedBounds,
+            Cause::Misaligned { .. } => Kind::Misaligned,
+            Cause::ReadOnly { .. } => Kind::ReadOnly,
+            Cause::Trap => Kind::Trap,
+            Cause::DivisionByZero => Kind::DivisionByZero,
+            Cause::BranchIndex { .. } => Kind::BranchIndex,
+            Cause::Divergent { .. } => Kind::Divergence,
+            Cause::PartialBarrier => Kind::PartialGuard,
+            Cause::Barrier(_) => Kind::Barrier,
+            Cause::Deadlock { .. } => Kind::Deadlock,
+            Cause::AbsentLane { .. } => Kind::AbsentLane,
+            Cause::CopySize { .. } => Kind::CopySize,
+            Cause::Budget { .. } => Kind::Endless,
+        }
+    }
+
     /// Where those stand who wait for each other: who, and the instruction.
     pub fn places(&self) -> impl Iterator<Item = (String, u32)> {
         let places = match self {
@@ -148,6 +168,6 @@ impl Fault {
             self.cause.places().map(|(who, pc)| format!(", {who} {}", source(code.line(pc)).place)).collect();
         let report =
             format!("{}{}; block ({bx}, {by}, {bz}), {who}, at {place}: {text}", self.cause, places.concat());
-        DeviceError::Fault { kernel: code.name.clone(), report }
+        DeviceError::Fault { kernel: code.name.clone(), report, kind: Some(self.cause.kind()) }
     }
 }

@@ -99,6 +99,8 @@ pub struct EntryShape {
     pub registers: u32,
     /// `.reqntid`: exactly this block.
     pub required_block: Option<[u32; 3]>,
+    /// `.reqnctapercluster`: clusters of exactly so many blocks.
+    pub required_cluster: Option<[u32; 3]>,
     /// `.maxntid`: at most so many threads.
     pub max_threads: Option<u64>,
 }
@@ -121,6 +123,7 @@ impl EntryShape {
             local_bytes: code.local_bytes,
             registers: code.slots as u32,
             required_block: code.required_block,
+            required_cluster: code.required_cluster,
             max_threads: code.max_threads,
         }
     }

@@ -3,7 +3,7 @@
 use super::Check;
 use super::collect::{Collection, Found, Who};
 use super::copies::Copies;
-use super::finding::{Finding, Kind, SourceLine};
+use super::finding::{Finding, SourceLine};
 use super::race::{Conflict, Races};
 use crate::device::soft::chance::Chance;
 use crate::device::soft::exec::Warp;
@@ -53,7 +53,7 @@ impl Checker {
     /// A warp of the block that runs could not go on.
     pub fn fault(&mut self, code: &Code, fault: &Fault) {
         let line = code.line(fault.pc);
-        let kind = kind(&fault.cause);
+        let kind = fault.cause.kind();
         let who = Who { block: self.block, warp: fault.warp, lane: fault.lane.unwrap_or(0) };
         self.findings.add(kind, line, 0, || Found {
             kind,
@@ -79,25 +79,6 @@ impl Checker {
         source: impl Fn(u32) -> SourceLine,
     ) -> (Vec<Finding>, Vec<Finding>) {
         self.findings.finish(code, block, source)
-    }
-}
-
-fn kind(cause: &Cause) -> Kind {
-    match cause {
-        Cause::OutOfBounds { .. } | Cause::NotShared { .. } => Kind::OutOfBounds,
-        Cause::ClusterRank { .. } | Cause::BlockExited { .. } => Kind::SharedBounds,
-        Cause::Misaligned { .. } => Kind::Misaligned,
-        Cause::ReadOnly { .. } => Kind::ReadOnly,
-        Cause::Trap => Kind::Trap,
-        Cause::DivisionByZero => Kind::DivisionByZero,
-        Cause::BranchIndex { .. } => Kind::BranchIndex,
-        Cause::Divergent { .. } => Kind::Divergence,
-        Cause::PartialBarrier => Kind::PartialGuard,
-        Cause::Barrier(_) => Kind::Barrier,
-        Cause::Deadlock { .. } => Kind::Deadlock,
-        Cause::AbsentLane { .. } => Kind::AbsentLane,
-        Cause::CopySize { .. } => Kind::CopySize,
-        Cause::Budget { .. } => Kind::Endless,
     }
 }
 

@@ -187,7 +187,7 @@ mod tests {
     use super::*;
 
     fn region(lo: u64, len: u64) -> Region {
-        Region { lo, len, host: std::ptr::null_mut(), read_only: false }
+        Region { lo, len, host: std::ptr::null_mut(), read_only: false, borrowed: false }
     }
 
     fn bytes(footprint: &mut Footprint) -> u64 {
