@@ -4,7 +4,7 @@ use crate::harness::{REGISTERS, best, module};
 use ddpm_ptx::device::{Device, DeviceError};
 
 /// Runs `body` in clusters with the address of `len` words in `%rd0` and the thread's index in its block in `%r0`.
-fn run(
+pub fn run(
     body: &str,
     grid: [u32; 3],
     cluster: [u32; 3],

@@ -6,6 +6,7 @@ mod clusters;
 mod divergence;
 mod faults;
 mod harness;
+mod hopper;
 mod launches;
 mod levels;
 mod matrices;

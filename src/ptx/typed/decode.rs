@@ -24,6 +24,7 @@ pub(super) fn decode(scope: &mut Scope, instruction: &ast::Instruction) -> Resul
         "createpolicy" => order::create_policy(reader),
 
         "ldmatrix" => matrix::load_matrix(reader),
+        "stmatrix" => matrix::store_matrix(reader),
         "movmatrix" => matrix::move_matrix(reader),
         "mma" => matrix::mma(reader),
 

@@ -22,6 +22,27 @@ pub(super) fn load_matrix(mut reader: Reader) -> Result<Instruction> {
     reader.done(Op::LoadMatrix { space, transposed, offset: address.offset }, dst, vec![address.base])
 }
 
+pub(super) fn store_matrix(mut reader: Reader) -> Result<Instruction> {
+    reader.since(90)?;
+    for part in ["sync", "aligned", "m8n8"] {
+        reader.require(&[(part, ())])?;
+    }
+    let count = reader.require(&[("x1", 1), ("x2", 2), ("x4", 4)])?;
+    let transposed = reader.flag("trans");
+    let shared = reader.flag("shared") || reader.flag("shared::cta");
+    reader.only(Type::B16)?;
+    reader.count(2)?;
+    let address = reader.address(0)?;
+    let space = shared_space(&reader, shared, &address)?;
+    let elements = reader.elements(1)?;
+    check_count(&reader, elements.len(), count)?;
+    let mut src = vec![address.base];
+    for element in &elements {
+        src.push(reader.src_of(element, Type::B32, 4)?);
+    }
+    reader.done(Op::StoreMatrix { space, transposed, offset: address.offset }, Vec::new(), src)
+}
+
 pub(super) fn move_matrix(mut reader: Reader) -> Result<Instruction> {
     for part in ["sync", "aligned", "m8n8", "trans"] {
         reader.require(&[(part, ())])?;

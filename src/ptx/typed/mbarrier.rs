@@ -1,18 +1,19 @@
-//! `mbarrier`: barriers that are objects in shared memory, in the forms of sm_80, and with counts of bytes.
+//! `mbarrier`: barriers that are objects in shared memory, with counts of arrivals and of bytes.
 
 use super::data::shared_space;
 use super::order::{Direction, order};
 use super::reader::{Address, Reader, Result};
-use super::{AddressSpace, Instruction, MbarrierOp, Op, Order};
+use super::{AddressSpace, Instruction, MbarrierOp, Op, Operand, Order};
 use crate::ptx::ast::Type;
 
 pub(super) fn mbarrier(mut reader: Reader) -> Result<Instruction> {
-    let forms: [(&str, fn(Reader) -> Result<Instruction>); 8] = [
+    let forms: [(&str, fn(Reader) -> Result<Instruction>); 9] = [
         ("init", init),
         ("inval", invalidate),
         ("arrive", arrive),
         ("arrive_drop", arrive),
         ("test_wait", test),
+        ("try_wait", test),
         ("expect_tx", bytes),
         ("complete_tx", bytes),
         ("pending_count", pending_count),
@@ -30,6 +31,19 @@ fn place(reader: &mut Reader, index: usize) -> Result<(AddressSpace, Address)> {
     reader.only(Type::B64)?;
     let address = reader.address(index)?;
     Ok((shared_space(reader, shared, &address)?, address))
+}
+
+/// As [`place`], of an object that may be another block's: nothing comes back from there.
+fn distant_place(reader: &mut Reader, index: usize) -> Result<(AddressSpace, Address)> {
+    if !reader.flag("shared::cluster") {
+        return place(reader, index);
+    }
+    reader.since(90)?;
+    reader.only(Type::B64)?;
+    if index > 0 && reader.dst(0, 8)? != Operand::Sink {
+        return reader.fail("has no result where the object may be another block's: write `_`");
+    }
+    Ok((AddressSpace::Cluster, reader.address(index)?))
 }
 
 /// An arrival releases and a wait acquires, which is what they do where nothing is written.
@@ -63,7 +77,7 @@ fn arrive(mut reader: Reader) -> Result<Instruction> {
     }
     check_order(&mut reader, Direction::Store)?;
     reader.count_in(if no_complete { 3 } else { 2 }, 3)?;
-    let (space, address) = place(&mut reader, 1)?;
+    let (space, address) = distant_place(&mut reader, 1)?;
     let mut src = vec![address.base];
     if reader.ast.operands.len() == 3 {
         if !no_complete {
@@ -81,7 +95,7 @@ fn arrive_expecting(mut reader: Reader) -> Result<Instruction> {
     reader.since(90)?;
     check_order(&mut reader, Direction::Store)?;
     reader.count(3)?;
-    let (space, address) = place(&mut reader, 1)?;
+    let (space, address) = distant_place(&mut reader, 1)?;
     let (dst, src) = (vec![reader.dst(0, 8)?], vec![address.base, reader.src(2, Type::U32)?]);
     let op = Op::Mbarrier { op: MbarrierOp::ArriveExpecting, space, offset: address.offset };
     reader.done(op, dst, src)
@@ -93,16 +107,25 @@ fn bytes(mut reader: Reader) -> Result<Instruction> {
     let expects = reader.ast.modifiers.iter().any(|modifier| modifier == "expect_tx");
     check_order(&mut reader, Direction::Store)?;
     reader.count(2)?;
-    let (space, address) = place(&mut reader, 0)?;
+    let (space, address) = distant_place(&mut reader, 0)?;
     let src = vec![address.base, reader.src(1, Type::U32)?];
     let op = if expects { MbarrierOp::ExpectBytes } else { MbarrierOp::CompleteBytes };
     reader.done(Op::Mbarrier { op, space, offset: address.offset }, Vec::new(), src)
 }
 
+/// `test_wait` and `try_wait`. That one may wait for a while, as long as its hint says, before it fails; here
+/// a failure of either gives others their turn.
 fn test(mut reader: Reader) -> Result<Instruction> {
+    let tries = reader.ast.modifiers.iter().any(|modifier| modifier == "try_wait");
     let parity = reader.flag("parity");
     check_order(&mut reader, Direction::Load)?;
-    reader.count(3)?;
+    if tries {
+        reader.since(90)?;
+    }
+    reader.count_in(3, if tries { 4 } else { 3 })?;
+    if reader.ast.operands.len() == 4 {
+        reader.src(3, Type::U32)?;
+    }
     let (space, address) = place(&mut reader, 1)?;
     let (op, ty) = match parity {
         true => (MbarrierOp::TestParity, Type::U32),

@@ -533,6 +533,12 @@ pub enum Op {
         transposed: bool,
         offset: i64,
     },
+    /// `stmatrix`. Sources: the address, then the registers.
+    StoreMatrix {
+        space: AddressSpace,
+        transposed: bool,
+        offset: i64,
+    },
     MoveMatrix,
     /// Sources: A, B and C fragments one after the other.
     Mma(Mma),

@@ -136,6 +136,13 @@ pub(super) fn fence(mut reader: Reader) -> Result<Instruction> {
     if reader.flag("proxy") {
         return proxy_fence(reader);
     }
+    if reader.flag("mbarrier_init") {
+        reader.since(90)?;
+        for part in ["release", "cluster"] {
+            reader.require(&[(part, ())])?;
+        }
+        return reader.done(Op::Fence(Order::Release(Reach::Cluster)), Vec::new(), Vec::new());
+    }
     if reader.ast.opcode == "membar" {
         let reach =
             reader.require(&[("cta", Reach::Block), ("gl", Reach::Device), ("sys", Reach::System)])?;

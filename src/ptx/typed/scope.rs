@@ -1,6 +1,8 @@
 //! Names: declarations of registers, parameters, variables and labels, and who sees them.
 
+use super::atomic::{is_vector, vector};
 use super::decode::decode;
+use super::reader::Reader;
 use super::variable::variable;
 use super::{CheckError, Entry, Label, Reg, Register, Symbol, Variable};
 use crate::ptx::ast::{self, Space, Statement, Type};
@@ -140,6 +142,11 @@ impl<'a> Scope<'a> {
         match instruction.opcode.as_str() {
             "call" => self.call(instruction),
             "wmma" => self.wmma(instruction),
+            opcode if is_vector(instruction) => {
+                let all = vector(Reader::new(self, instruction), opcode == "atom")?;
+                self.entry.code.extend(all);
+                Ok(())
+            }
             _ => {
                 let typed = decode(self, instruction)?;
                 self.entry.code.push(typed);

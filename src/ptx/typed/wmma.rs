@@ -184,8 +184,8 @@ impl<'a> Scope<'a> {
             [Type::Tf32, ..] => Scalar::Tf32,
             _ => Scalar::F16,
         };
-        if c.pack == 2 {
-            return reader.fail("the sums are .f32");
+        if c.pack == 2 && operand != Scalar::F16 {
+            return reader.fail("the sums are .f32, or .f16 where A and B are");
         }
         reader.count(4)?;
         let mut lists = Vec::new();
@@ -203,7 +203,7 @@ impl<'a> Scope<'a> {
         let guard = reader.done(Op::Nop, Vec::new(), Vec::new())?.guard;
         let mut writer = Writer { scope: self, instruction, guard };
         let product = Mma { k, operand };
-        let op = Op::Mma(product);
+        let op = if c.pack == 2 { Op::MmaF16(product) } else { Op::Mma(product) };
         writer.products(op, &lists[0], &lists[1][..4], &lists[2][..4], &lists[3]);
         Ok(())
     }

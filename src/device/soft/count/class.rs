@@ -166,7 +166,7 @@ fn class(op: &Op) -> Class {
         Op::Load(access) | Op::Store(access) => space(access.space),
         Op::Atomic { .. } => Class::Atomic,
         Op::CopyAsync { .. } => Class::Copy,
-        Op::LoadMatrix { .. } => Class::Shared,
+        Op::LoadMatrix { .. } | Op::StoreMatrix { .. } => Class::Shared,
         Op::Mma(_) | Op::MmaF16(_) | Op::MmaInt(_) | Op::MmaF64 => Class::Tensor,
         Op::MoveMatrix | Op::Shuffle(_) | Op::Vote(_) | Op::Match { .. } | Op::Reduce(..) | Op::Elect => {
             Class::Warp

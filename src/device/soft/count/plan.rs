@@ -212,6 +212,9 @@ impl Plan {
             Op::LoadMatrix { space: AddressSpace::Shared, offset, .. } => {
                 (AddressSpace::Shared, 16, *offset, Marks::Read, Some(8 * instruction.dst.len()))
             }
+            Op::StoreMatrix { offset, .. } => {
+                (AddressSpace::Shared, 16, *offset, Marks::Written, Some(8 * (instruction.src.len() - 1)))
+            }
             Op::CopyAsync { bytes, global_offset, .. } => {
                 let site = Site {
                     space: AddressSpace::Global,
@@ -260,6 +263,7 @@ fn gathers(instruction: &Instruction) -> Option<bool> {
     match instruction.op {
         Op::Mma(_)
         | Op::LoadMatrix { .. }
+        | Op::StoreMatrix { .. }
         | Op::MoveMatrix
         | Op::Barrier
         | Op::BarrierArrive

@@ -125,6 +125,34 @@ unsafe fn load_any_matrix(ip: *const Inst, warp: &mut Warp) -> *const Inst {
     }
 }
 
+/// `stmatrix`: the access's list holds the registers; `imm` is 1 for `.trans`.
+pub unsafe fn store_matrix(ip: *const Inst, warp: &mut Warp) -> *const Inst {
+    // SAFETY: operands of a decoded instruction lie in the warp's files; `resolve` checks the memory.
+    unsafe {
+        let i = &*ip;
+        if let Some(next) = warp.gather(ip, !0) {
+            return next;
+        }
+        if warp.mask(i) == 0 {
+            return ip.add(1);
+        }
+        let access = &warp.block.code.accesses[i.site as usize];
+        for (k, place) in access.elements.iter().enumerate() {
+            let rows = register_of(warp.slot::<Rows>(place.slot).read(), i.imm != 0);
+            for (row, bytes) in rows.iter().enumerate() {
+                let lane = 8 * k + row;
+                let address = read_place(warp, access.address, lane).wrapping_add_signed(access.offset);
+                let address = if access.address.wide { address } else { address & 0xFFFF_FFFF };
+                match resolve(warp, access.space, address, 16, true, lane) {
+                    Ok((host, _)) => host.cast::<u128>().write_unaligned(*bytes),
+                    Err(cause) => return warp.fail(warp.pc_of(ip), cause, Some(lane as u32)),
+                }
+            }
+        }
+        ip.add(1)
+    }
+}
+
 /// `movmatrix.trans`
 pub unsafe fn move_matrix(ip: *const Inst, warp: &mut Warp) -> *const Inst {
     // SAFETY: operands of a decoded instruction lie in the warp's files.

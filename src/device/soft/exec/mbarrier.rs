@@ -50,6 +50,10 @@ fn object(warp: &Warp, access: &Access, lane: usize) -> Result<*mut u64, Cause> 
     // SAFETY: operands of a decoded instruction lie in the warp's files.
     let address = unsafe { read_place(warp, access.address, lane) }.wrapping_add_signed(access.offset);
     let address = if access.address.wide { address } else { address & 0xFFFF_FFFF };
+    if access.space == AddressSpace::Cluster {
+        let (host, _) = resolve(warp, AddressSpace::Cluster, address, BYTES, true, lane)?;
+        return Ok(host.cast());
+    }
     let offset = match access.space {
         AddressSpace::Generic if address & !WINDOW_OFFSET != SHARED_WINDOW => {
             let message = format!("an mbarrier at {address:#x}, which is not in shared memory");

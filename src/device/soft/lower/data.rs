@@ -47,6 +47,9 @@ impl Emitter<'_> {
             Op::LoadMatrix { space, transposed, offset } => {
                 self.load_matrix(instruction, *space, *transposed, *offset)
             }
+            Op::StoreMatrix { space, transposed, offset } => {
+                self.store_matrix(instruction, *space, *transposed, *offset)
+            }
             Op::MoveMatrix => self.lanewise(instruction, matrix::move_matrix, &[Type::B32]),
             _ => self.fail("the software device does not know this instruction"),
         }
@@ -400,6 +403,33 @@ impl Emitter<'_> {
         let (d, imm) = (u16::from(transposed), self.short(offset)?);
         let run = matrix::load_matrix(address.wide || space != AddressSpace::Shared, self.level);
         self.emit(run, Operands { d, a: address.slot, site, imm, ..Operands::default() });
+        Ok(())
+    }
+
+    fn store_matrix(
+        &mut self,
+        instruction: &Instruction,
+        space: AddressSpace,
+        transposed: bool,
+        offset: i64,
+    ) -> Result<()> {
+        let mut elements = Vec::new();
+        for operand in &instruction.src[1..] {
+            elements.push(Place { slot: self.slot(*operand, Type::B32)?, wide: false });
+        }
+        let address = self.address(instruction.src[0], space)?;
+        let site = self.access(Access {
+            space,
+            bytes: 16,
+            signed: false,
+            store: true,
+            address,
+            offset,
+            elements,
+            atomic: None,
+        })?;
+        let imm = i32::from(transposed);
+        self.emit(matrix::store_matrix, Operands { site, imm, ..Operands::default() });
         Ok(())
     }
 }

@@ -193,6 +193,7 @@ impl<'a> Emitter<'a> {
             | Op::CopyCommit
             | Op::CopyWait(_)
             | Op::LoadMatrix { .. }
+            | Op::StoreMatrix { .. }
             | Op::MoveMatrix => self.data(instruction),
             Op::MapAddress { .. } | Op::AddressRank { .. } | Op::ClusterBarrier { .. } => {
                 self.cluster(instruction)

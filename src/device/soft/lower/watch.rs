@@ -85,6 +85,11 @@ impl Emitter<'_> {
                 let rows = 8 * instruction.dst.len();
                 list[0].lanes = (u64::MAX >> (64 - rows)) as u32;
             }
+            Op::StoreMatrix { space, offset, .. } => {
+                add(self, 0, Mode::Write, *space, *offset, 16, 1)?;
+                let rows = 8 * (instruction.src.len() - 1);
+                list[0].lanes = (u64::MAX >> (64 - rows)) as u32;
+            }
             _ => {}
         }
         Ok(list)
@@ -104,6 +109,7 @@ fn waits(op: &Op) -> bool {
             | Op::MmaInt(_)
             | Op::MmaF64
             | Op::LoadMatrix { .. }
+            | Op::StoreMatrix { .. }
             | Op::MoveMatrix
             | Op::Shuffle(_)
             | Op::Vote(_)
