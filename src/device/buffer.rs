@@ -61,6 +61,12 @@ impl Buffer {
         self.device.0.fill(self.address, byte, self.bytes)
     }
 
+    /// Makes every byte undefined: all ones, a NaN in every float. On a checked device it is an error to use
+    /// them before they are written again.
+    pub fn poison(&self) -> Result<()> {
+        self.device.0.poison(self.address, self.bytes)
+    }
+
     /// The buffer as a kernel's input.
     pub fn input<T: Element>(&self) -> In<T> {
         In::new(Place::Address(self.address))

@@ -36,6 +36,10 @@ pub(crate) trait Backend: Send + Sync {
     /// Waits for all work queued before it.
     fn read(&self, address: u64, data: &mut [u8]) -> Result<()>;
     fn fill(&self, address: u64, byte: u8, bytes: usize) -> Result<()>;
+    /// Makes bytes undefined: all ones, a NaN in every float; a device that checks reports their use.
+    fn poison(&self, address: u64, bytes: usize) -> Result<()> {
+        self.fill(address, 0xFF, bytes)
+    }
     /// Loads the kernel's module if it is not loaded yet.
     fn prepare(&self, kernel: &'static Kernel) -> Result<()>;
     /// Queues a launch, all of whose pointers are bound.

@@ -1,7 +1,7 @@
 //! Lanes of one warp that go separate ways and meet again.
 
 use crate::harness::{REGISTERS, best, grid, lanes, module};
-use ddpm_ptx::device::soft::{Level, Options, Soft};
+use ddpm_ptx::device::soft::{Options, Soft};
 use ddpm_ptx::device::{Device, DeviceError};
 
 /// Steps of the Collatz sequence from `n` to 1, and the sum of what it passes.

@@ -212,6 +212,7 @@ impl<'a> Job<'a> {
             let preds = preds.wrapping_add(pred_stride * file);
             let mut warp = Warp::new(view, index as u32, regs, preds, sites);
             self.fill_constants(&mut warp);
+            self.checked(|checker| warp.valid = checker.registers.of(warp.index));
             warp
         };
         let resident = |(rank, view)| Resident {
@@ -244,6 +245,11 @@ impl<'a> Job<'a> {
             if let Err((rank, fault)) = self.run_cluster(&mut residents) {
                 self.record(cluster, self.place(cluster, rank), fault);
             }
+            self.checked(|checker| {
+                if checker.findings.is_full() {
+                    self.limit.store(0, Relaxed);
+                }
+            });
         }
     }
 
@@ -261,21 +267,13 @@ impl<'a> Job<'a> {
 
     fn record(&self, cluster: u64, place: Place, fault: Fault) {
         if !self.checker.is_null() {
-            return self.checked(|checker| self.found(checker, &fault));
+            self.limit.store(0, Relaxed);
+            return self.checked(|checker| checker.fault(self.code, &fault));
         }
         self.limit.fetch_min(cluster, Relaxed);
         let mut first = self.fault.lock().unwrap_or_else(PoisonError::into_inner);
         if first.as_ref().is_none_or(|(earlier, ..)| cluster < *earlier) {
             *first = Some((cluster, place, fault));
-        }
-    }
-
-    /// In a checked launch the other blocks may have more to tell, unless this one hangs.
-    fn found(&self, checker: &mut Checker, fault: &Fault) {
-        checker.fault(self.code, fault);
-        let hangs = matches!(fault.cause, Cause::Budget { .. } | Cause::Deadlock { .. });
-        if hangs || checker.findings.is_full() {
-            self.limit.store(0, Relaxed);
         }
     }
 
@@ -328,7 +326,7 @@ impl<'a> Job<'a> {
     /// Lets the warps of a barrier go if it is complete.
     fn release(&self, id: usize, warps: &mut [Warp], turn: &mut Turn) {
         if let Some(waiting) = turn.release(id, warps) {
-            self.checked(|checker| checker.races.order.complete(id, waiting));
+            self.checked(|checker| checker.shadow.races.order.complete(id, waiting));
         }
     }
 
@@ -375,7 +373,7 @@ impl<'a> Job<'a> {
             Stop::Exit => {
                 turn.running &= !(1 << index);
                 turn.ready &= !(1 << index);
-                self.checked(|checker| checker.races.order.exit(index as u32, !0));
+                self.checked(|checker| checker.shadow.races.order.exit(index as u32, !0));
                 for id in 0..BARRIERS {
                     self.release(id, warps, turn);
                 }
@@ -387,7 +385,9 @@ impl<'a> Job<'a> {
                 let request = warps[index].barrier;
                 turn.arrive(index, request).map_err(|message| misuse(warps[index].pc, message))?;
                 if request.arrive_only {
-                    self.checked(|checker| checker.races.order.arrive(request.id as usize, index as u32));
+                    self.checked(|checker| {
+                        checker.shadow.races.order.arrive(request.id as usize, index as u32)
+                    });
                 }
                 self.release(request.id as usize, warps, turn);
                 Ok(request.arrive_only)

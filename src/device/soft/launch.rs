@@ -20,6 +20,13 @@ pub struct Geometry {
     pub shared_bytes: u32,
 }
 
+impl Geometry {
+    /// Warps of a block.
+    pub fn warps(&self) -> u32 {
+        self.block.iter().product::<u32>().div_ceil(32)
+    }
+}
+
 fn bad(code: &Code, reason: impl Into<String>) -> DeviceError {
     DeviceError::BadLaunch { kernel: code.name.clone(), reason: reason.into() }
 }

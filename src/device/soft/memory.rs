@@ -1,5 +1,6 @@
 //! Device memory: 64-bit addresses, allocations with guard gaps, and the windows of the other state spaces.
 
+use super::check::Shadow;
 use std::alloc::{Layout, alloc, dealloc};
 
 /// Generic addresses of shared memory begin here.
@@ -38,6 +39,8 @@ pub struct Region {
 pub struct Memory {
     regions: Vec<Region>,
     next: u64,
+    /// On a checked device.
+    shadow: Option<Shadow>,
 }
 
 // SAFETY: the host pointers are owned by the table; access to them is ordered by the device's lock and by
@@ -50,6 +53,36 @@ fn layout(len: u64) -> Option<Layout> {
 }
 
 impl Memory {
+    /// Memory of a checked device.
+    pub fn checked() -> Memory {
+        Memory { regions: Vec::new(), next: 0, shadow: Some(Shadow::default()) }
+    }
+
+    /// Lends what a checked device knows of its memory to a launch.
+    pub fn lend_shadow(&mut self) -> Option<Shadow> {
+        let mut shadow = std::mem::take(self.shadow.as_mut()?);
+        // A launch that panicked has not returned it.
+        shadow.fit(&self.regions);
+        Some(shadow)
+    }
+
+    /// Takes back what a launch borrowed.
+    pub fn return_shadow(&mut self, shadow: Shadow) {
+        self.shadow = Some(shadow);
+    }
+
+    /// The host has written some memory, or has made it `undefined`.
+    pub fn host_wrote(&mut self, address: u64, bytes: u64, undefined: bool) {
+        let Some(shadow) = &mut self.shadow else { return };
+        let after = self.regions.partition_point(|region| region.lo <= address);
+        let Some(index) = after.checked_sub(1) else { return };
+        let offset = address - self.regions[index].lo;
+        match undefined {
+            false => shadow.written[index].add(offset, bytes),
+            true => shadow.written[index].remove(offset, bytes),
+        }
+    }
+
     /// Address of `len` fresh bytes; `None` if the host has no memory left.
     pub fn alloc(&mut self, len: u64) -> Option<u64> {
         let layout = layout(len)?;
@@ -89,6 +122,9 @@ impl Memory {
     pub fn free(&mut self, address: u64) {
         if let Ok(index) = self.regions.binary_search_by_key(&address, |region| region.lo) {
             let region = self.regions.remove(index);
+            if let Some(shadow) = &mut self.shadow {
+                shadow.free(index, region.lo, region.len);
+            }
             if let Some(layout) = layout(region.len).filter(|_| !region.borrowed) {
                 // SAFETY: `alloc` made it with the same layout, and nothing refers to it any more.
                 unsafe { dealloc(region.host, layout) };

@@ -32,10 +32,10 @@ pub use raw::{EntryParam, EntryShape};
 use super::{Backend, Device, DeviceError, Kernel, Launch, ModuleSource, Replay, Result};
 use block::{Job, Scratch};
 use chance::Chance;
-use check::{Checker, Races};
+use check::{Checker, Outcome};
 use count::{KernelCounts, Launched, Record};
 use launch::Geometry;
-use memory::Memory;
+use memory::{Memory, POISON};
 use module::{Module, Source};
 use pool::Pool;
 use std::collections::HashMap;
@@ -85,8 +85,6 @@ struct State {
     /// Of the launching thread.
     scratch: Scratch,
     lints: Vec<Finding>,
-    /// Who has done what in checked launches.
-    races: Races,
     record: Record,
 }
 
@@ -126,7 +124,9 @@ impl Soft {
             options.threads = 1;
         }
         let pool = Pool::new(options.threads.max(1));
-        Soft(Arc::new(Shared { options, pool, state: Mutex::default() }))
+        let memory = if options.check.is_some() { Memory::checked() } else { Memory::default() };
+        let state = Mutex::new(State { memory, ..State::default() });
+        Soft(Arc::new(Shared { options, pool, state }))
     }
 
     /// What the checks found since the last call that is bad style rather than an error.
@@ -246,19 +246,20 @@ impl Shared {
         params: &[u8],
     ) -> Result<()> {
         let code = module.entry(entry)?;
-        let mut checker =
-            self.options.check.map(|check| Checker::new(check, std::mem::take(&mut state.races)));
         let cluster = launch::cluster(code, geometry);
-        if checker.is_some() && cluster != [1; 3] {
+        if self.options.check.is_some() && cluster != [1; 3] {
             let reason = "a checked device runs no clusters".to_string();
             return Err(DeviceError::BadLaunch { kernel: code.name.clone(), reason });
         }
+        let shadow = state.memory.lend_shadow();
+        let checks = self.options.check.zip(shadow);
+        let mut checker = checks.map(|(check, shadow)| Checker::new(check, code, geometry, shadow));
         let regions = state.memory.regions();
         let mut job = Job::new(code, regions, params, geometry.grid, geometry.block, cluster);
         job.dynamic_bytes = geometry.shared_bytes;
         if let Some(checker) = &mut checker {
             let shared_bytes = code.shared_bytes + geometry.shared_bytes;
-            checker.races.begin_launch(code, job.regions, shared_bytes, job.warps());
+            checker.shadow.races.begin_launch(code, job.regions, shared_bytes, job.warps());
             job.chance = Chance::new(checker.check.seed);
         }
         job.checker = checker.as_mut().map_or(std::ptr::null_mut(), std::ptr::from_mut);
@@ -277,14 +278,26 @@ impl Shared {
             let launched = Launched { module, entry, geometry: *geometry, shared_bytes };
             state.record.add(&launched, counting, totals);
         }
-        let Some(mut checker) = checker else { return Ok(()) };
-        state.races = checker.return_races();
-        let (errors, lints) = checker.finish(code, geometry.block, source);
+        let Some(checker) = checker else { return Ok(()) };
+        let Outcome { errors, lints, shadow } = checker.finish(code, geometry.block, source);
+        state.memory.return_shadow(shadow);
         check::merge(&mut state.lints, lints);
         if errors.is_empty() {
             return Ok(());
         }
         Err(DeviceError::Findings { kernel: code.name.clone(), findings: errors })
+    }
+
+    /// Sets bytes, or makes them `undefined` as well.
+    fn fill(&self, address: u64, byte: u8, bytes: usize, undefined: bool) -> Result<()> {
+        let mut state = self.lock();
+        let wanted = bytes as u64;
+        let host =
+            state.memory.host(address, wanted).ok_or(DeviceError::BadCopy { address, bytes: wanted })?;
+        // SAFETY: `host` has that many bytes, and the lock keeps kernels away.
+        unsafe { host.write_bytes(byte, bytes) };
+        state.memory.host_wrote(address, wanted, undefined);
+        Ok(())
     }
 
     fn out_of_memory(&self, wanted: u64) -> DeviceError {
@@ -315,11 +328,12 @@ impl Backend for Soft {
     }
 
     fn write(&self, address: u64, data: &[u8]) -> Result<()> {
-        let state = self.0.lock();
+        let mut state = self.0.lock();
         let bytes = data.len() as u64;
         let host = state.memory.host(address, bytes).ok_or(DeviceError::BadCopy { address, bytes })?;
         // SAFETY: `host` has that many bytes, and the lock keeps kernels away.
         unsafe { std::ptr::copy_nonoverlapping(data.as_ptr(), host, data.len()) };
+        state.memory.host_wrote(address, bytes, false);
         Ok(())
     }
 
@@ -333,13 +347,11 @@ impl Backend for Soft {
     }
 
     fn fill(&self, address: u64, byte: u8, bytes: usize) -> Result<()> {
-        let state = self.0.lock();
-        let wanted = bytes as u64;
-        let host =
-            state.memory.host(address, wanted).ok_or(DeviceError::BadCopy { address, bytes: wanted })?;
-        // SAFETY: as in `write`.
-        unsafe { host.write_bytes(byte, bytes) };
-        Ok(())
+        self.0.fill(address, byte, bytes, false)
+    }
+
+    fn poison(&self, address: u64, bytes: usize) -> Result<()> {
+        self.0.fill(address, POISON, bytes, true)
     }
 
     fn prepare(&self, kernel: &'static Kernel) -> Result<()> {

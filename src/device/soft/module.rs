@@ -132,6 +132,7 @@ fn place_variables(source: &Source, module: &typed::Module, memory: &mut Memory)
         }
         // SAFETY: `host` has as many bytes as the variable.
         unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), host, bytes.len()) };
+        memory.host_wrote(*address, variable.bytes, false);
         if variable.space == Space::Const {
             memory.protect(*address);
         }

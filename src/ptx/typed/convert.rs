@@ -51,6 +51,7 @@ pub(super) fn convert(mut reader: Reader) -> Result<Instruction> {
     let rounding = rounding_modifier(&mut reader);
     let mode = FloatMode {
         rounding: rounding.map_or(Rounding::Nearest, |(direction, _)| direction),
+        explicit: rounding.is_some(),
         ftz: reader.flag("ftz"),
         sat: reader.flag("sat"),
         relu: reader.flag("relu"),

@@ -48,6 +48,8 @@ pub enum Rounding {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct FloatMode {
     pub rounding: Rounding,
+    /// Whether the text says how to round. Sums and products that do not say it may be fused.
+    pub explicit: bool,
     /// Subnormal inputs and results become zero of the same sign.
     pub ftz: bool,
     /// The result is clamped to [0, 1]; NaN becomes 0.
@@ -64,6 +66,7 @@ impl FloatMode {
     /// To nearest, without further modifiers.
     pub const NEAREST: FloatMode = FloatMode {
         rounding: Rounding::Nearest,
+        explicit: true,
         ftz: false,
         sat: false,
         relu: false,

@@ -118,6 +118,7 @@ impl<'a, 's> Reader<'a, 's> {
         ]);
         FloatMode {
             rounding: rounding.unwrap_or(Rounding::Nearest),
+            explicit: rounding.is_some(),
             ftz: self.flag("ftz"),
             sat: self.flag("sat"),
             relu: self.flag("relu"),

@@ -1,13 +1,16 @@
 //! What one checked launch remembers.
 
-use super::Check;
 use super::collect::{Collection, Found, Who};
 use super::copies::Copies;
 use super::finding::{Finding, SourceLine};
-use super::race::{Conflict, Races};
+use super::race::Conflict;
+use super::registers::Registers;
+use super::written::Written;
+use super::{Check, Shadow};
 use crate::device::soft::chance::Chance;
 use crate::device::soft::exec::Warp;
 use crate::device::soft::fault::{Cause, Fault};
+use crate::device::soft::launch::Geometry;
 use crate::device::soft::lower::Code;
 
 /// The checks of one launch. Watches reach it through [`BlockView::checker`], one at a time: a checked
@@ -19,30 +22,55 @@ pub struct Checker {
     /// The block that runs.
     pub block: [u32; 3],
     pub findings: Collection,
-    pub races: Races,
+    pub registers: Registers,
+    /// What the device knows from earlier launches.
+    pub shadow: Shadow,
+    /// Of the block that runs.
+    pub shared: Written,
+    pub local: Written,
+    /// Local memory of a thread.
+    pub local_bytes: u64,
+    /// For each memory operand the allocation that it touched last.
+    pub last: Vec<usize>,
     pub copies: Copies,
     /// Room for what one access is in conflict with.
     pub conflicts: Vec<Conflict>,
 }
 
+/// What a launch leaves behind.
+pub struct Outcome {
+    pub errors: Vec<Finding>,
+    pub lints: Vec<Finding>,
+    pub shadow: Shadow,
+}
+
 impl Checker {
-    /// `races` is what the device remembers of earlier launches.
-    pub fn new(check: Check, races: Races) -> Checker {
+    pub fn new(check: Check, code: &Code, geometry: &Geometry, shadow: Shadow) -> Checker {
+        let warps = geometry.warps();
+        let local_bytes = u64::from(code.local_bytes);
         Checker {
             check,
             block: [0; 3],
             findings: Collection::default(),
-            races,
+            registers: Registers::new(code.watched.numbers(), warps),
+            shadow,
+            shared: Written::new(u64::from(code.shared_bytes + geometry.shared_bytes)),
+            local: Written::new(u64::from(32 * warps) * local_bytes),
+            local_bytes,
+            last: vec![0; code.watched.references()],
             copies: Copies::default(),
             conflicts: Vec::new(),
         }
     }
 
-    /// A block of so many threads begins.
+    /// A block of so many threads begins: nothing in it is written.
     pub fn begin_block(&mut self, index: [u32; 3], threads: u32, chance: Option<&Chance>) {
         self.block = index;
-        self.races.begin_block(index, threads);
+        self.shadow.races.begin_block(index, threads);
         self.copies.begin_block(threads, chance);
+        self.registers.reset();
+        self.shared.reset(self.shared.len());
+        self.local.reset(self.local.len());
     }
 
     /// A lane of a warp of the block that runs.
@@ -56,29 +84,17 @@ impl Checker {
         let kind = fault.cause.kind();
         let who = Who { block: self.block, warp: fault.warp, lane: fault.lane.unwrap_or(0) };
         self.findings.add(kind, line, 0, || Found {
-            kind,
-            line,
-            who,
             address: address(&fault.cause),
             message: fault.cause.to_string(),
             notes: fault.cause.places().map(|(text, pc)| (text, Some(code.line(pc)))).collect(),
-            other: None,
+            ..Found::new(kind, line, who)
         });
     }
 
-    /// What the next launch must know.
-    pub fn return_races(&mut self) -> Races {
-        std::mem::take(&mut self.races)
-    }
-
-    /// Errors and lints of the launch.
-    pub fn finish(
-        self,
-        code: &Code,
-        block: [u32; 3],
-        source: impl Fn(u32) -> SourceLine,
-    ) -> (Vec<Finding>, Vec<Finding>) {
-        self.findings.finish(code, block, source)
+    /// What was found, and what the next launch must know.
+    pub fn finish(self, code: &Code, block: [u32; 3], source: impl Fn(u32) -> SourceLine) -> Outcome {
+        let (errors, lints) = self.findings.finish(code, block, source);
+        Outcome { errors, lints, shadow: self.shadow }
     }
 }
 

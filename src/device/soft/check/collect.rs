@@ -37,28 +37,34 @@ pub struct Found {
     pub other: Option<Elsewhere>,
 }
 
+impl Found {
+    /// A finding without address and remarks.
+    pub fn new(kind: Kind, line: u32, who: Who) -> Found {
+        Found { kind, line, who, address: None, message: String::new(), notes: Vec::new(), other: None }
+    }
+}
+
 /// The findings of one launch.
 #[derive(Debug, Default)]
 pub struct Collection {
-    found: Vec<(Found, u64)>,
+    /// With the line that tells findings of one kind and line apart, and how often each was seen.
+    found: Vec<(Found, u32, u64)>,
     errors: usize,
 }
 
 impl Collection {
-    /// Takes a finding, which `describe` tells of only if it is a new one. `other` is the line of the other
-    /// access, 0 if there is none.
+    /// Takes a finding, which `describe` tells of only if it is a new one. Findings of one kind and line are
+    /// the same unless they differ in `other`, the line of another access.
     pub fn add(&mut self, kind: Kind, line: u32, other: u32, describe: impl FnOnce() -> Found) {
-        let same = |found: &Found| {
-            found.kind == kind
-                && found.line == line
-                && found.other.as_ref().map_or(0, |other| other.line) == other
+        let same = |(found, old, _): &&mut (Found, u32, u64)| {
+            found.kind == kind && found.line == line && *old == other
         };
-        if let Some((_, count)) = self.found.iter_mut().find(|(found, _)| same(found)) {
+        if let Some((_, _, count)) = self.found.iter_mut().find(same) {
             *count += 1;
             return;
         }
         self.errors += usize::from(kind.severity() == Severity::Error);
-        self.found.push((describe(), 1));
+        self.found.push((describe(), other, 1));
     }
 
     /// Whether there are so many errors that the launch need not go on.
@@ -66,14 +72,31 @@ impl Collection {
         self.errors >= MOST
     }
 
+    /// Who comes too early, because nothing makes him wait, finds what nothing has written: one mistake, not
+    /// two, and whether the second shows depends on the order of threads.
+    fn drop_consequences(&mut self) {
+        let early = |found: &Found| match found.kind {
+            Kind::Race | Kind::PendingCopy => {
+                [Some(found.line), found.other.as_ref().map(|other| other.line)]
+            }
+            _ => [None; 2],
+        };
+        let lines: Vec<u32> = self.found.iter().flat_map(|(found, ..)| early(found)).flatten().collect();
+        self.found.retain(|(found, ..)| {
+            !matches!(found.kind, Kind::UnwrittenGlobal | Kind::UnwrittenShared)
+                || !lines.contains(&found.line)
+        });
+    }
+
     /// Errors and lints with their places in the source, each in the order in which they were found.
     pub fn finish(
-        self,
+        mut self,
         code: &Code,
         block: [u32; 3],
         source: impl Fn(u32) -> SourceLine,
     ) -> (Vec<Finding>, Vec<Finding>) {
-        let finish = |(found, count): (Found, u64)| Finding {
+        self.drop_consequences();
+        let finish = |(found, _, count): (Found, u32, u64)| Finding {
             kind: found.kind,
             kernel: code.name.clone(),
             source: source(found.line),

@@ -25,22 +25,13 @@ impl Checker {
             // Those are looked at when the copy is issued.
             Mode::CopySource | Mode::CopyTarget => return,
         };
-        let len = match home {
-            Home::Shared => u64::from(warp.shared_len),
-            Home::Global(index) => warp.block.regions[index].len,
-        };
-        if super::race::lanes(touch.lanes)
-            .any(|lane| touch.offsets[lane as usize] + u64::from(touch.bytes) > len)
-        {
-            return;
-        }
         let (lanes, offsets, bytes, site) = (touch.lanes, touch.offsets, touch.bytes, touch.site);
         self.step(warp, &Step { deed, warp: touch.warp, lanes, home, offsets, bytes, site });
     }
 
     pub(super) fn step(&mut self, warp: &Warp, step: &Step) {
         let mut conflicts = std::mem::take(&mut self.conflicts);
-        self.races.step(step, warp.block.regions, &mut conflicts);
+        self.shadow.races.step(step, warp.block.regions, &mut conflicts);
         if self.overwrites_source(warp, step) {
             conflicts.clear();
         }
@@ -53,8 +44,9 @@ impl Checker {
     #[cold]
     fn conflict(&mut self, warp: &Warp, step: &Step, conflict: &Conflict) {
         let other = conflict.other;
-        let own =
-            self.races.order.is_here(other) && other.warp() == step.warp && other.lane() == conflict.lane;
+        let own = self.shadow.races.order.is_here(other)
+            && other.warp() == step.warp
+            && other.lane() == conflict.lane;
         if own && step.deed == Deed::Copy {
             // Groups of one thread complete in their order, copies of one group do not.
             if self.same_group(step.warp, conflict.lane, conflict.offset) {
@@ -105,7 +97,7 @@ impl Checker {
             () if copies => {
                 "a copy is in order with other threads after its thread's wait and then a barrier"
             }
-            () if !self.races.order.is_here(other) => {
+            () if !self.shadow.races.order.is_here(other) => {
                 "blocks of a launch are ordered by fences with atomics only"
             }
             () if other.warp() == step.warp => "lanes of a warp are ordered by bar.warp.sync or bar.sync",
@@ -144,11 +136,11 @@ impl Checker {
     }
 
     fn line_of(&self, warp: &Warp, site: u32) -> u32 {
-        warp.block.code.watched.get(site as usize).map_or(0, |watched| watched.line)
+        warp.block.code.watched.list.get(site as usize).map_or(0, |watched| watched.line)
     }
 
     fn side(&self, stamp: Stamp) -> Side {
-        let block = self.races.order.place_of(stamp);
+        let block = self.shadow.races.order.place_of(stamp);
         Side { site: stamp.site(), who: Who { block, warp: stamp.warp(), lane: stamp.lane() } }
     }
 
@@ -178,7 +170,7 @@ impl Checker {
     /// Whether the other access is that of another lane of the same instruction, this time.
     fn is_same_store(&self, step: &Step, conflict: &Conflict) -> bool {
         let other = conflict.other;
-        let now = self.races.order.is_now(step.warp, other);
+        let now = self.shadow.races.order.is_now(step.warp, other);
         let same = now && other.site() == step.site.min(u32::from(u16::MAX)) && other.warp() == step.warp;
         let start = step.offsets[other.lane() as usize];
         let covered = (start..start + u64::from(step.bytes)).contains(&conflict.offset);
@@ -195,7 +187,7 @@ struct Side {
 
 /// What an instruction does to memory, in a word.
 fn deed(warp: &Warp, site: u32) -> &'static str {
-    match warp.block.code.watched.get(site as usize).map(|watched| &watched.op) {
+    match warp.block.code.watched.list.get(site as usize).map(|watched| &watched.op) {
         Some(Op::Store(_)) => "write",
         Some(Op::Atomic { .. }) => "atomic access",
         Some(Op::CopyAsync { .. }) => "copy",
@@ -214,7 +206,7 @@ fn address(warp: &Warp, step: &Step, conflict: &Conflict) -> u64 {
 /// Whether two lanes of a store write the same to a place.
 fn same_value(warp: &Warp, step: &Step, conflict: &Conflict) -> bool {
     let code = warp.block.code;
-    let end = code.watched[step.site as usize].end;
+    let end = code.watched.list[step.site as usize].end;
     let access = &code.accesses[code.insts[end as usize - 1].site as usize];
     let value = |lane: u32| {
         let at = (conflict.offset - step.offsets[lane as usize]) as u32;

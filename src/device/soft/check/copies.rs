@@ -171,7 +171,7 @@ impl Checker {
             site,
         };
         self.step(warp, &step);
-        let stamp = self.races.order.stamp(warp.index, 1 << lane, site).of_lane(lane).pending();
+        let stamp = self.shadow.races.order.stamp(warp.index, 1 << lane, site).of_lane(lane).pending();
         let landing = self.copies.landing;
         let thread = self.copies.thread(warp.index, lane);
         let mut pending = Pending { copy, offset, group: thread.committed, stamp, landed: false };
@@ -210,7 +210,7 @@ impl Checker {
         if reports {
             self.step(warp, &step);
         } else {
-            self.races.step(&step, regions, &mut self.conflicts);
+            self.shadow.races.step(&step, regions, &mut self.conflicts);
             self.conflicts.clear();
         }
     }
@@ -227,7 +227,7 @@ impl Checker {
             land(&mut pending);
             self.copies.count -= 1;
             let site = pending.stamp.site();
-            self.races.landed(warp.index, lane, pending.offset, pending.copy.size, pending.stamp);
+            self.shadow.races.landed(warp.index, lane, pending.offset, pending.copy.size, pending.stamp);
             self.read_source(warp, lane, site, &pending.copy, false);
         }
     }

@@ -11,13 +11,19 @@ pub(super) mod copies;
 mod finding;
 mod memory;
 mod race;
+mod registers;
+mod shadow;
+mod transfer;
+mod values;
+mod warps;
 pub(super) mod watch;
 pub(super) mod watched;
+mod written;
 
 pub use finding::{Finding, Kind, OtherAccess, Severity, SourceLine, merge, print};
 
-pub(super) use checker::Checker;
-pub(super) use race::Races;
+pub(super) use checker::{Checker, Outcome};
+pub(super) use shadow::Shadow;
 
 /// How a device checks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -1,21 +1,46 @@
 //! The watches: handlers that run in front of a typed instruction's own.
 //!
-//! [`Inst::imm`] is the index in [`Code::watched`]; the guard is the instruction's own.
-//!
-//! [`Code::watched`]: crate::device::soft::lower::Code::watched
+//! [`Inst::imm`] is the index in the [`Table`](super::watched::Table); the guard is the instruction's own, and
+//! [`Inst::site`] the number of its predicate. Lanes that cannot do what the instruction wants sit it out.
 
+use super::checker::Checker;
+use super::memory::Touch;
+use super::registers::{set_valid, valid};
+use super::watched::{Mode, Watched};
 use crate::device::soft::exec::access::read_place;
-use crate::device::soft::exec::{Inst, Warp};
+use crate::device::soft::exec::{Body, Inst, Warp};
 use crate::ptx::typed::Op;
 
-/// An instruction without memory.
-pub unsafe fn registers(ip: *const Inst, warp: &mut Warp) -> *const Inst {
-    // SAFETY: a watch is not the last instruction.
-    if turn_is_over(warp) { warp.take_turns(warp.pc_of(ip)) } else { unsafe { ip.add(1) } }
+/// What the watches share: the instruction's entry in the table, and the checker, which nothing else uses
+/// while a watch does.
+///
+/// # Safety
+/// As for [`Handler`](crate::device::soft::exec::Handler), in checked code.
+#[inline(always)]
+unsafe fn parts<'a>(ip: *const Inst, warp: &Warp<'a>) -> (&'a Watched, &'a mut Checker) {
+    // SAFETY: the caller's contract.
+    unsafe { (&warp.block.code.watched.list[(*ip).imm as usize], &mut *warp.block.checker) }
+}
+
+/// The lanes that execute the instruction; the guard must be valid to tell.
+///
+/// # Safety
+/// As for [`parts`].
+#[inline(always)]
+unsafe fn executing(ip: *const Inst, warp: &Warp) -> u32 {
+    // SAFETY: the caller's contract.
+    unsafe {
+        let i = &*ip;
+        if warp.active & !valid(warp, i.site) != 0 {
+            let (_, checker) = parts(ip, warp);
+            checker.use_one(warp, i.imm as u32, i.site, warp.active);
+        }
+        warp.mask(i)
+    }
 }
 
 /// Whether another warp, or another group of the warp, goes on before the next instruction.
-#[inline]
+#[inline(always)]
 fn turn_is_over(warp: &Warp) -> bool {
     let Some(chance) = warp.block.chance.filter(|chance| chance.turn_is_over()) else { return false };
     // SAFETY: checked code runs with a checker, which nothing else uses meanwhile.
@@ -24,55 +49,176 @@ fn turn_is_over(warp: &Warp) -> bool {
     true
 }
 
-/// `exit`
-pub unsafe fn exit(ip: *const Inst, warp: &mut Warp) -> *const Inst {
-    // SAFETY: as in `memory`.
-    unsafe {
-        let i = &*ip;
-        let mask = warp.mask(i);
-        let checker = &mut *warp.block.checker;
-        checker.exit_copies(warp, mask, i.imm as u32);
-        checker.races.order.exit(warp.index, mask);
-        ip.add(1)
-    }
-}
-
-/// An instruction that accesses memory.
-pub unsafe fn memory(ip: *const Inst, warp: &mut Warp) -> *const Inst {
-    // SAFETY: operands of a decoded instruction lie in the warp's files; checked code runs with a checker,
-    // which nothing else uses meanwhile.
+/// Most instructions: up to three sources `a`, `b` and `c`, up to one destination `d`, all by number.
+pub unsafe fn registers(ip: *const Inst, warp: &mut Warp) -> *const Inst {
+    // SAFETY: the caller keeps the contract of `Handler`; a watch is not the last instruction.
     unsafe {
         if turn_is_over(warp) {
             return warp.take_turns(warp.pc_of(ip));
         }
         let i = &*ip;
         let mask = warp.mask(i);
-        let watched = &warp.block.code.watched[i.imm as usize];
-        let checker = &mut *warp.block.checker;
-        for reference in &watched.references {
-            checker.reference(warp, i.imm as u32, reference, mask);
+        let sources = valid(warp, i.a) & valid(warp, i.b) & valid(warp, i.c);
+        if (warp.active & !valid(warp, i.site)) | (mask & !sources) != 0 {
+            return closely(ip, warp);
         }
+        set_valid(warp, i.d, mask, !0);
+        ip.add(1)
+    }
+}
+
+/// As [`registers`] for any number of registers, and for instructions that the checks look at closely.
+pub unsafe fn many(ip: *const Inst, warp: &mut Warp) -> *const Inst {
+    // SAFETY: the caller keeps the contract of `Handler`.
+    unsafe { if turn_is_over(warp) { warp.take_turns(warp.pc_of(ip)) } else { closely(ip, warp) } }
+}
+
+/// The registers, remarks and values of an instruction.
+///
+/// # Safety
+/// As for [`parts`].
+unsafe fn closely(ip: *const Inst, warp: &mut Warp) -> *const Inst {
+    // SAFETY: the caller's contract; a watch is not the last instruction.
+    unsafe {
+        let lanes = executing(ip, warp);
+        let (watched, checker) = parts(ip, warp);
+        checker.remark(warp, watched, lanes);
+        let all = watched.reads.iter().fold(!0, |all, read| all & valid(warp, *read));
+        if lanes & !all == 0 {
+            checker.results_are_valid(warp, watched, lanes);
+        } else {
+            checker.pass_on(warp, (*ip).imm as u32, lanes);
+        }
+        match checker.values(warp, watched, lanes) {
+            0 => ip.add(1),
+            wrong => without(ip, warp, wrong),
+        }
+    }
+}
+
+/// Runs the instruction in all lanes but `wrong`.
+///
+/// # Safety
+/// As for [`parts`]; the instruction is none that waits or branches.
+#[cold]
+unsafe fn without(ip: *const Inst, warp: &mut Warp, wrong: u32) -> *const Inst {
+    // SAFETY: the caller's contract.
+    unsafe {
+        let (watched, _) = parts(ip, warp);
+        let end = warp.at(watched.end);
+        let active = warp.active;
+        warp.active &= !wrong;
+        for write in &watched.writes {
+            set_valid(warp, *write, wrong, !0);
+        }
+        let mut next = ip.add(1);
+        while next != end && !next.is_null() {
+            next = ((*next).run)(next, warp);
+        }
+        warp.active = active;
+        next
+    }
+}
+
+/// An instruction that accesses memory.
+pub struct Memory;
+
+impl Body for Memory {
+    #[inline(always)]
+    unsafe fn run<const L: u8>(ip: *const Inst, warp: &mut Warp) -> *const Inst {
+        // SAFETY: the caller keeps the contract of `Handler`; a watch is not the last instruction.
+        unsafe {
+            if turn_is_over(warp) {
+                return warp.take_turns(warp.pc_of(ip));
+            }
+            let lanes = executing(ip, warp);
+            if lanes == 0 {
+                return ip.add(1);
+            }
+            let site = (*ip).imm as u32;
+            let (watched, checker) = parts(ip, warp);
+            let reference = &watched.references[0];
+            // The address comes first; the other registers are looked at with the access.
+            let wrong = if reference.mode == Mode::CopySource {
+                checker.use_all(warp, site, &watched.reads, lanes);
+                checker.copy(warp, site, lanes)
+            } else {
+                checker.use_one(warp, site, watched.reads[0], lanes);
+                checker.reference(warp, site, reference, lanes, |checker, touch| {
+                    checker.transfer(warp, watched, touch);
+                })
+            };
+            if wrong == 0 { ip.add(1) } else { without(ip, warp, wrong) }
+        }
+    }
+}
+
+/// `exit`
+pub unsafe fn exit(ip: *const Inst, warp: &mut Warp) -> *const Inst {
+    // SAFETY: the caller keeps the contract of `Handler`; a watch is not the last instruction.
+    unsafe {
+        let lanes = executing(ip, warp);
+        let (_, checker) = parts(ip, warp);
+        checker.exit_copies(warp, lanes, (*ip).imm as u32);
+        checker.shadow.races.order.exit(warp.index, lanes);
         ip.add(1)
     }
 }
 
 /// An instruction that waits for other lanes of the warp: it waits here, so that what follows sees them all.
 pub unsafe fn sync(ip: *const Inst, warp: &mut Warp) -> *const Inst {
-    // SAFETY: as in `memory`.
+    // SAFETY: the caller keeps the contract of `Handler`; the end of an instruction is inside the code.
     unsafe {
-        let i = &*ip;
-        let watched = &warp.block.code.watched[i.imm as usize];
-        let needed = match watched.members {
+        if turn_is_over(warp) {
+            return warp.take_turns(warp.pc_of(ip));
+        }
+        let (watched, checker) = parts(ip, warp);
+        let needed = match watched.members() {
             Some(place) => read_place(warp, place, warp.active.trailing_zeros() as usize) as u32,
             None => !0,
         };
         if let Some(next) = warp.gather(ip, needed) {
             return next;
         }
-        if let Op::WarpBarrier = watched.op {
-            let lanes = warp.mask(i) & needed;
-            (*warp.block.checker).races.order.warp_barrier(warp.index, lanes);
+        let lanes = executing(ip, warp);
+        checker.remark(warp, watched, lanes);
+        if lanes == 0 {
+            return ip.add(1);
         }
-        if watched.references.is_empty() { registers(ip, warp) } else { memory(ip, warp) }
+        if let Op::WarpBarrier = watched.op {
+            checker.shadow.races.order.warp_barrier(warp.index, lanes & needed);
+        }
+        let possible = checker.together(warp, watched, lanes)
+            && if watched.references.is_empty() {
+                checker.exchange(warp, (*ip).imm as u32, lanes);
+                checker.values(warp, watched, lanes) == 0
+            } else {
+                matrix(checker, warp, (*ip).imm as u32, lanes)
+            };
+        if possible {
+            return ip.add(1);
+        }
+        checker.results_are_valid(warp, watched, lanes);
+        warp.at(watched.end)
+    }
+}
+
+/// The rows of an `ldmatrix`; whether all of them can be read.
+unsafe fn matrix(checker: &mut Checker, warp: &Warp, site: u32, lanes: u32) -> bool {
+    let watched = &warp.block.code.watched.list[site as usize];
+    debug_assert!(matches!(watched.op, Op::LoadMatrix { .. }));
+    let reference = &watched.references[0];
+    let rows = lanes & reference.lanes;
+    // SAFETY: the caller keeps the contract of `Handler`.
+    unsafe {
+        checker.use_one(warp, site, watched.reads[0], rows);
+        checker.results_are_valid(warp, watched, lanes);
+        let wrong = checker.reference(warp, site, reference, rows, |checker, touch: &Touch| {
+            checker.races(warp, touch);
+            if let Some(missing) = checker.missing(touch) {
+                checker.load_matrix(warp, watched, touch, &missing);
+            }
+        });
+        wrong == 0
     }
 }

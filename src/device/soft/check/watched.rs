@@ -1,5 +1,6 @@
 //! What the watches know of the instructions behind them: the side table of checked code.
 
+use super::finding::Kind;
 use crate::device::soft::exec::access::Place;
 use crate::ptx::typed::{AddressSpace, Op};
 
@@ -12,6 +13,30 @@ pub const NOBODY: Number = 1;
 /// The number of an entry's first register.
 pub const FIRST: usize = 2;
 
+/// The table of one entry; empty if its code is not checked.
+#[derive(Debug, Default)]
+pub struct Table {
+    pub list: Vec<Watched>,
+    /// Names of the entry's registers.
+    pub registers: Vec<String>,
+}
+
+impl Table {
+    /// Numbers that registers have here, the two special ones included.
+    pub fn numbers(&self) -> usize {
+        FIRST + self.registers.len()
+    }
+
+    /// Memory operands of all instructions.
+    pub fn references(&self) -> usize {
+        self.list.iter().map(|watched| watched.references.len()).sum()
+    }
+
+    pub fn name(&self, number: Number) -> &str {
+        (number as usize).checked_sub(FIRST).map_or("", |reg| &self.registers[reg])
+    }
+}
+
 /// One typed instruction, for the watch in front of it.
 #[derive(Debug, Clone)]
 pub struct Watched {
@@ -20,14 +45,40 @@ pub struct Watched {
     pub line: u32,
     /// The first decoded instruction behind those of this one.
     pub end: u32,
-    /// Registers that are read, in the order of the sources; the guard is not among them.
+    /// For every source the register that is read, or [`ALWAYS`]; the guard is not among them.
     pub reads: Vec<Number>,
-    /// Registers that are written, in the order of the destinations.
+    /// For every destination the register that is written, or [`NOBODY`].
     pub writes: Vec<Number>,
     /// The memory that it accesses.
     pub references: Vec<Reference>,
+    /// Sources whose values the checks look at; which ones depends on the operation.
+    pub values: Vec<Place>,
+    /// What is questionable wherever it is executed.
+    pub remark: Option<Remark>,
+}
+
+impl Watched {
     /// The member mask of a `.sync` instruction.
-    pub members: Option<Place>,
+    pub fn members(&self) -> Option<Place> {
+        match self.op {
+            Op::Shuffle(_)
+            | Op::Vote(_)
+            | Op::Match { .. }
+            | Op::Reduce(..)
+            | Op::Elect
+            | Op::WarpBarrier => self.values.last().copied(),
+            _ => None,
+        }
+    }
+}
+
+/// A lint that does not depend on values.
+#[derive(Debug, Clone)]
+pub struct Remark {
+    pub kind: Kind,
+    pub message: String,
+    /// Another line, and what it does.
+    pub other: Option<(u32, String)>,
 }
 
 /// What is done to memory.
@@ -43,6 +94,21 @@ pub enum Mode {
     CopyTarget,
 }
 
+impl Mode {
+    /// Whether the memory has other bytes afterwards.
+    pub fn writes(self) -> bool {
+        matches!(self, Mode::Write | Mode::Atomic | Mode::CopyTarget)
+    }
+
+    pub fn verb(self) -> &'static str {
+        match self {
+            Mode::Read | Mode::CopySource => "read",
+            Mode::Write | Mode::CopyTarget => "write",
+            Mode::Atomic => "atomic operation",
+        }
+    }
+}
+
 /// One memory operand.
 #[derive(Debug, Clone, Copy)]
 pub struct Reference {
@@ -55,6 +121,10 @@ pub struct Reference {
     pub bytes: u32,
     /// Bytes of one element.
     pub element: u32,
+    /// What the address must be a multiple of, a power of two.
+    pub align: u32,
     /// Lanes whose addresses count.
     pub lanes: u32,
+    /// The number of this reference in the entry.
+    pub index: u32,
 }

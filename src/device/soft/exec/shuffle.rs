@@ -26,6 +26,16 @@ fn source<const MODE: u8>(lane: u32, b: u32, c: u32) -> (u32, bool) {
     }
 }
 
+/// As [`source`], for a mode that is not a constant.
+pub fn source_of(mode: ShuffleMode, lane: u32, b: u32, c: u32) -> (u32, bool) {
+    match mode {
+        ShuffleMode::Up => source::<UP>(lane, b, c),
+        ShuffleMode::Down => source::<DOWN>(lane, b, c),
+        ShuffleMode::Butterfly => source::<BUTTERFLY>(lane, b, c),
+        ShuffleMode::Index => source::<INDEX>(lane, b, c),
+    }
+}
+
 impl<const MODE: u8> Body for Shuffle<MODE> {
     /// `site` is the slot of the member mask, `imm` the predicate that takes "inside its segment".
     #[inline(always)]

@@ -111,6 +111,8 @@ pub struct Warp<'a> {
     pub regs: *mut u32,
     /// The predicates, a lane mask each.
     pub preds: *mut u32,
+    /// In which lanes each register is valid, by its number; null unless the code is checked.
+    pub valid: *mut u32,
     /// Lanes of the group that runs.
     pub active: u32,
     pub shared: *mut u8,
@@ -153,6 +155,7 @@ impl<'a> Warp<'a> {
         Warp {
             regs,
             preds,
+            valid: std::ptr::null_mut(),
             active: 0,
             shared: block.shared,
             shared_len: block.shared_len,
@@ -309,7 +312,9 @@ impl<'a> Warp<'a> {
             None => {
                 self.stuck += 1;
                 if self.stuck > self.groups.len() + 1 {
-                    let groups: Vec<_> = self.groups.iter().map(|group| (group.lanes, group.pc)).collect();
+                    let mut groups: Vec<_> =
+                        self.groups.iter().map(|group| (group.lanes, group.pc)).collect();
+                    groups.sort_by_key(|(_, pc)| *pc);
                     return self.fail(groups[0].1, Cause::Divergent { groups }, None);
                 }
                 let oldest = self.groups.iter().enumerate().min_by_key(|(_, group)| group.since);

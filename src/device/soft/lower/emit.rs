@@ -3,9 +3,9 @@
 use super::allocate::{Allocation, allocate};
 use super::constants::{Constant, Constants, Layout};
 use super::tiles::{self, Tiling};
-use super::{Code, LowerError};
+use super::{Code, LowerError, watch};
 use crate::device::soft::Options;
-use crate::device::soft::check::watched::Watched;
+use crate::device::soft::check::watched::Table;
 use crate::device::soft::count::plan::Plan;
 use crate::device::soft::exec::access::Access;
 use crate::device::soft::exec::mma_run::MmaRun;
@@ -15,6 +15,7 @@ use crate::device::soft::exec::{Handler, Inst, NEGATED, SINK_PREDICATE, TRUE, co
 use crate::device::soft::level::Level;
 use crate::ptx::ast::Type;
 use crate::ptx::typed::{Entry, Instruction, Label, Module, Op, Operand, Reg, Special};
+use std::collections::HashMap;
 
 pub(super) type Result<T> = std::result::Result<T, LowerError>;
 
@@ -47,7 +48,11 @@ pub(super) struct Emitter<'a> {
     mma_runs: Vec<MmaRun>,
     tile_sets: Vec<u64>,
     /// Empty unless the code is checked.
-    pub watched: Vec<Watched>,
+    pub watched: Table,
+    /// Memory operands of the watched instructions so far.
+    pub references: u32,
+    /// See [`watch::fusible`].
+    pub fusible: HashMap<Reg, u32>,
     branches: Vec<Label>,
     /// The instruction that is lowered.
     guard: u16,
@@ -78,7 +83,9 @@ pub(super) fn lower(entry: &Entry, module: &Module, addresses: &[u64], options: 
         tiling,
         mma_runs: Vec::new(),
         tile_sets: Vec::new(),
-        watched: Vec::new(),
+        watched: if options.check.is_some() { watch::table(entry) } else { Table::default() },
+        references: 0,
+        fusible: if options.check.is_some() { watch::fusible(entry) } else { HashMap::new() },
         branches: Vec::new(),
         guard: TRUE,
         line: entry.line,
@@ -128,7 +135,7 @@ impl<'a> Emitter<'a> {
             let watched = if self.checked { Some(self.watch(instruction)?) } else { None };
             self.instruction(instruction)?;
             if let Some(index) = watched {
-                self.watched[index].end = self.insts.len() as u32;
+                self.watched.list[index].end = self.insts.len() as u32;
             }
             if let Some(plan) = plan
                 && at + 1 == covered

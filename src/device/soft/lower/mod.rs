@@ -18,7 +18,7 @@ mod watch;
 pub use constants::Constant;
 
 use super::Options;
-use super::check::watched::Watched;
+use super::check::watched::Table;
 use super::count::Counting;
 use super::exec::Inst;
 use super::exec::access::Access;
@@ -49,7 +49,7 @@ pub struct Code {
     pub tiles: Vec<Tile>,
     pub tile_sets: Vec<u64>,
     /// What the watches know; empty unless the code is checked.
-    pub watched: Vec<Watched>,
+    pub watched: Table,
     /// Targets of indexed branches.
     pub branches: Vec<u32>,
     /// Slots of a warp's register file, constants included.

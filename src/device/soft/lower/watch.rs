@@ -1,103 +1,225 @@
 //! The watches of checked code, see [`crate::device::soft::check`].
 
 use super::emit::{Emitter, Operands, Result};
+use crate::device::soft::check::Kind;
 use crate::device::soft::check::watch;
-use crate::device::soft::check::watched::{FIRST, Mode, NOBODY, Number, Reference, Watched};
+use crate::device::soft::check::watched::{
+    ALWAYS, FIRST, Mode, NOBODY, Number, Reference, Remark, Table, Watched,
+};
 use crate::device::soft::exec::access::Place;
+use crate::device::soft::exec::{Handler, handler};
 use crate::ptx::ast::Type;
-use crate::ptx::typed::{AddressSpace, Instruction, Op, Operand};
+use crate::ptx::typed::{
+    AddressSpace, CopyTail, Entry, FloatBinary, FloatUnary, Instruction, IntBinary, Op, Operand, Reg, Scalar,
+    Special,
+};
+use std::collections::HashMap;
+
+/// A table without instructions.
+pub(super) fn table(entry: &Entry) -> Table {
+    let registers = entry.registers.iter().map(|register| register.name.clone()).collect();
+    Table { list: Vec::new(), registers }
+}
 
 impl Emitter<'_> {
     /// Puts a watch in front of `instruction`, whose guard is set; its index in the table.
     pub(super) fn watch(&mut self, instruction: &Instruction) -> Result<usize> {
-        let references = self.references(instruction)?;
-        let members = self.members(instruction)?;
-        let run = match () {
-            () if waits(&instruction.op) => watch::sync,
-            () if instruction.op == Op::Exit => watch::exit,
-            () if !references.is_empty() => watch::memory,
-            () => watch::registers,
-        };
-        let index = self.watched.len();
-        self.watched.push(Watched {
+        let watched = Watched {
             op: instruction.op.clone(),
             line: instruction.line,
             end: 0,
-            reads: instruction.src.iter().filter_map(|operand| self.number(operand)).collect(),
-            writes: instruction.dst.iter().map(|operand| self.number(operand).unwrap_or(NOBODY)).collect(),
-            references,
-            members,
-        });
-        self.emit(run, Operands { imm: index as i32, ..Operands::default() });
-        Ok(index)
+            reads: self.numbers(&instruction.src, ALWAYS)?,
+            writes: self.numbers(&instruction.dst, NOBODY)?,
+            references: self.references(instruction)?,
+            values: self.values(instruction)?,
+            remark: self.remark(instruction),
+        };
+        let site = match instruction.guard {
+            Some((reg, _)) => self.number(reg)?,
+            None => ALWAYS,
+        };
+        let imm = self.watched.list.len() as i32;
+        let run = self.watch_for(&watched);
+        let [a, b, c] = [0, 1, 2].map(|k| watched.reads.get(k).copied().unwrap_or(ALWAYS));
+        let d = watched.writes.first().copied().unwrap_or(NOBODY);
+        self.watched.list.push(watched);
+        self.emit(run, Operands { d, a, b, c, site, imm });
+        Ok(imm as usize)
     }
 
-    /// The number by which the checks know a register.
-    fn number(&self, operand: &Operand) -> Option<Number> {
-        match operand {
-            Operand::Reg(reg) | Operand::Not(reg) => Some((FIRST + reg.0 as usize) as Number),
-            _ => None,
+    fn watch_for(&self, watched: &Watched) -> Handler {
+        let simple = watched.reads.len() <= 3
+            && watched.writes.len() <= 1
+            && watched.values.is_empty()
+            && watched.remark.is_none();
+        match () {
+            () if waits(&watched.op) => watch::sync,
+            () if watched.op == Op::Exit => watch::exit,
+            () if !watched.references.is_empty() => handler::<watch::Memory>(self.level),
+            // An invalid source of a selection leads to a closer look, all others are simple.
+            () if simple || watched.op == Op::Select => watch::registers,
+            () => watch::many,
         }
     }
 
-    /// The member mask of a `.sync` instruction.
-    fn members(&mut self, instruction: &Instruction) -> Result<Option<Place>> {
-        let index = match instruction.op {
-            Op::Shuffle(_) => 3,
-            Op::Vote(_) | Op::Match { .. } | Op::Reduce(..) => 1,
-            Op::Elect | Op::WarpBarrier => 0,
-            _ => return Ok(None),
+    /// The number by which the checks know a register.
+    fn number(&self, reg: Reg) -> Result<Number> {
+        match Number::try_from(FIRST + reg.0 as usize) {
+            Ok(number) => Ok(number),
+            Err(_) => self.fail("too many registers to check them"),
+        }
+    }
+
+    fn numbers(&self, operands: &[Operand], other: Number) -> Result<Vec<Number>> {
+        let number = |operand: &Operand| match operand {
+            Operand::Reg(reg) | Operand::Not(reg) => self.number(*reg),
+            _ => Ok(other),
         };
-        let slot = self.source(instruction, index, Type::B32)?;
-        Ok(Some(Place { slot, wide: false }))
+        operands.iter().map(number).collect()
+    }
+
+    /// The sources whose values the checks look at.
+    fn values(&mut self, instruction: &Instruction) -> Result<Vec<Place>> {
+        let (sources, ty): (&[usize], Type) = match &instruction.op {
+            Op::Shuffle(_) => (&[1, 2, 3], Type::B32),
+            Op::Vote(_) | Op::Match { .. } | Op::Reduce(..) => (&[1], Type::B32),
+            Op::Elect | Op::WarpBarrier => (&[0], Type::B32),
+            Op::FloatUnary(FloatUnary::Sin | FloatUnary::Cos, ..) => (&[0], Type::F32),
+            Op::IntBinary(IntBinary::Div | IntBinary::Rem, int) => {
+                let constant = matches!(instruction.src[1], Operand::Bits(bits) if bits != 0);
+                (if constant { &[] } else { &[1] }, if int.bits == 64 { Type::B64 } else { Type::B32 })
+            }
+            Op::Mma(shape) if shape.operand == Scalar::Tf32 => (&[0, 1, 2, 3, 4, 5], Type::B32),
+            Op::Select => return self.predicate(instruction, 2),
+            Op::CopyAsync { tail: CopyTail::SourceBytes, .. } => (&[2], Type::U32),
+            Op::CopyAsync { tail: CopyTail::Ignore, .. } => return self.predicate(instruction, 2),
+            _ => return Ok(Vec::new()),
+        };
+        // A product has fewer factors if it is a small one.
+        let factors = instruction.src.len() - if ty == Type::B32 && is_mma(instruction) { 4 } else { 0 };
+        let mut values = Vec::new();
+        for source in sources.iter().filter(|source| **source < factors) {
+            let slot = self.source(instruction, *source, ty)?;
+            values.push(Place { slot, wide: self.is_wide(instruction.src[*source], ty) });
+        }
+        Ok(values)
+    }
+
+    fn predicate(&self, instruction: &Instruction, source: usize) -> Result<Vec<Place>> {
+        Ok(vec![Place { slot: self.pred_source(instruction, source)?, wide: false }])
+    }
+
+    /// What is questionable wherever the instruction is executed.
+    fn remark(&self, instruction: &Instruction) -> Option<Remark> {
+        let schedule = |name: &str| {
+            let message = format!("{name} depends on how threads are scheduled");
+            Some(Remark { kind: Kind::Schedule, message, other: None })
+        };
+        match instruction.op {
+            Op::ActiveMask => return schedule("activemask"),
+            _ if instruction.src.contains(&Operand::Special(Special::WarpId)) => return schedule("%warpid"),
+            _ if instruction.src.contains(&Operand::Special(Special::SmId)) => return schedule("%smid"),
+            Op::FloatBinary(FloatBinary::Add | FloatBinary::Sub, _, mode) if !mode.explicit => {}
+            _ => return None,
+        }
+        let sources = instruction.src.iter().filter_map(|operand| match operand {
+            Operand::Reg(reg) => self.fusible.get(reg),
+            _ => None,
+        });
+        let line = *sources.min()?;
+        Some(Remark {
+            kind: Kind::Contraction,
+            message: "the sum and a product in it have no rounding modifier and may become one fma"
+                .to_string(),
+            other: Some((line, "the product is made here".to_string())),
+        })
     }
 
     /// The memory operands of an instruction.
     fn references(&mut self, instruction: &Instruction) -> Result<Vec<Reference>> {
-        let mut list = Vec::new();
-        let mut add = |this: &mut Self, source: usize, mode, space, offset, element: u32, count: u32| {
-            let address = this.address(instruction.src[source], space)?;
-            let bytes = element * count;
-            list.push(Reference { mode, space, address, offset, bytes, element, lanes: !0 });
-            Ok(())
+        use AddressSpace::{Global, Shared};
+        let operand = |mode, source, space, offset, element, count| Memory {
+            mode,
+            source,
+            space,
+            offset,
+            element,
+            count,
+            lanes: !0,
         };
-        match &instruction.op {
+        let list = match &instruction.op {
             // Parameters that are named are constants.
-            Op::Load(access) if access.space == AddressSpace::Param && is_symbol(instruction) => {}
+            Op::Load(access) if access.space == AddressSpace::Param && is_symbol(instruction) => vec![],
             Op::Load(access) => {
-                add(self, 0, Mode::Read, access.space, access.offset, access.ty.bytes(), access.count)?;
+                let bytes = access.ty.bytes();
+                vec![operand(Mode::Read, 0, access.space, access.offset, bytes, access.count)]
             }
             Op::Store(access) => {
-                add(self, 0, Mode::Write, access.space, access.offset, access.ty.bytes(), access.count)?;
+                let bytes = access.ty.bytes();
+                vec![operand(Mode::Write, 0, access.space, access.offset, bytes, access.count)]
             }
             Op::Atomic { space, ty, offset, .. } => {
-                add(self, 0, Mode::Atomic, *space, *offset, ty.bytes(), 1)?;
+                vec![operand(Mode::Atomic, 0, *space, *offset, ty.bytes(), 1)]
             }
-            Op::CopyAsync { bytes, shared_offset, global_offset, .. } => {
-                add(self, 1, Mode::CopySource, AddressSpace::Global, *global_offset, *bytes, 1)?;
-                add(self, 0, Mode::CopyTarget, AddressSpace::Shared, *shared_offset, *bytes, 1)?;
-            }
-            Op::Mbarrier { space, offset, .. } => {
-                add(self, 0, Mode::Atomic, *space, *offset, 8, 1)?;
-            }
+            Op::Mbarrier { space, offset, .. } => vec![operand(Mode::Atomic, 0, *space, *offset, 8, 1)],
+            Op::CopyAsync { bytes, shared_offset, global_offset, .. } => vec![
+                operand(Mode::CopySource, 1, Global, *global_offset, *bytes, 1),
+                operand(Mode::CopyTarget, 0, Shared, *shared_offset, *bytes, 1),
+            ],
             Op::LoadMatrix { space, offset, .. } => {
-                add(self, 0, Mode::Read, *space, *offset, 16, 1)?;
+                // Each lane up to that names a row.
                 let rows = 8 * instruction.dst.len();
-                list[0].lanes = (u64::MAX >> (64 - rows)) as u32;
+                let lanes = (u64::MAX >> (64 - rows)) as u32;
+                vec![Memory { lanes, ..operand(Mode::Read, 0, *space, *offset, 16, 1) }]
             }
             Op::StoreMatrix { space, offset, .. } => {
-                add(self, 0, Mode::Write, *space, *offset, 16, 1)?;
                 let rows = 8 * (instruction.src.len() - 1);
-                list[0].lanes = (u64::MAX >> (64 - rows)) as u32;
+                let lanes = (u64::MAX >> (64 - rows)) as u32;
+                vec![Memory { lanes, ..operand(Mode::Write, 0, *space, *offset, 16, 1) }]
             }
-            _ => {}
-        }
-        Ok(list)
+            _ => vec![],
+        };
+        list.into_iter().map(|memory| self.reference(instruction, &memory)).collect()
     }
+
+    fn reference(&mut self, instruction: &Instruction, memory: &Memory) -> Result<Reference> {
+        let Memory { mode, source, space, offset, element, count, lanes } = *memory;
+        let address = self.address(instruction.src[source], space)?;
+        let (bytes, index) = (element * count, self.references);
+        self.references += 1;
+        Ok(Reference { mode, space, address, offset, bytes, element, align: bytes, lanes, index })
+    }
+}
+
+/// A memory operand, by the number of the source that is its address.
+struct Memory {
+    mode: Mode,
+    source: usize,
+    space: AddressSpace,
+    offset: i64,
+    element: u32,
+    count: u32,
+    lanes: u32,
 }
 
 fn is_symbol(instruction: &Instruction) -> bool {
     matches!(instruction.src[0], Operand::Address { .. })
+}
+
+fn is_mma(instruction: &Instruction) -> bool {
+    matches!(instruction.op, Op::Mma(_))
+}
+
+/// The registers that hold products which an assembler may fuse with a sum, and the lines of those.
+pub(super) fn fusible(entry: &Entry) -> HashMap<Reg, u32> {
+    let products =
+        entry.code.iter().filter_map(|instruction| match (&instruction.op, instruction.dst.first()) {
+            (Op::FloatBinary(FloatBinary::Mul, _, mode), Some(Operand::Reg(reg))) if !mode.explicit => {
+                Some((*reg, instruction.line))
+            }
+            _ => None,
+        });
+    products.collect()
 }
 
 /// Whether an instruction waits for other lanes of its warp.

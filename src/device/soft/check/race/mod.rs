@@ -66,7 +66,7 @@ impl Races {
         self.order.begin_launch();
         self.crowds.clear();
         self.sites = Sites {
-            strengths: code.watched.iter().map(|watched| strength(&watched.op)).collect(),
+            strengths: code.watched.list.iter().map(|watched| strength(&watched.op)).collect(),
             orders_blocks: false,
         };
         if self.sites.strengths.iter().all(|strength| *strength == Strength::Weak) {
@@ -132,7 +132,7 @@ fn strength(op: &Op) -> Strength {
 /// Bytes of the narrowest access, 4 at most, as a power of two.
 fn narrowest(code: &Code) -> u32 {
     let shared_or_global = |space| !matches!(space, AddressSpace::Local | AddressSpace::Param);
-    let references = code.watched.iter().flat_map(|watched| &watched.references);
+    let references = code.watched.list.iter().flat_map(|watched| &watched.references);
     let bytes =
         references.filter(|reference| shared_or_global(reference.space)).map(|reference| reference.bytes);
     bytes.min().unwrap_or(4).min(4).trailing_zeros()
