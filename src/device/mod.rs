@@ -49,6 +49,10 @@ pub(crate) trait Backend: Send + Sync {
     fn synchronize(&self) -> Result<()>;
     /// Time that the device takes for what `work` queues.
     fn time(&self, work: &mut dyn FnMut() -> Result<()>) -> Result<Duration>;
+    /// Whether the device finds accesses that leave an allocation, so that tensors should not share one.
+    fn isolates(&self) -> bool {
+        false
+    }
     /// Multiprocessors (soft: worker threads), for choices of launch geometry that do not change results.
     fn multiprocessors(&self) -> u32;
 }
@@ -135,6 +139,11 @@ impl Device {
     /// How long the device takes for what `work` queues.
     pub fn time(&self, mut work: impl FnMut() -> Result<()>) -> Result<Duration> {
         self.0.time(&mut work)
+    }
+
+    /// Whether the device finds accesses that leave an allocation, so that tensors should not share one.
+    pub fn isolates(&self) -> bool {
+        self.0.isolates()
     }
 
     /// Number of multiprocessors (worker threads on the software device).

@@ -9,6 +9,7 @@
 mod plan;
 mod program;
 mod tape;
+mod temporaries;
 mod tensor;
 
 pub use plan::Plan;

@@ -10,6 +10,8 @@ const ALIGNMENT: usize = 256;
 pub struct Plan {
     /// By value number; `None` for a value that is not a temporary, or that no launch touches.
     pub offsets: Vec<Option<usize>>,
+    /// Bytes of each of them.
+    pub sizes: Vec<Option<usize>>,
     /// Size of the arena in bytes.
     pub bytes: usize,
     /// What the temporaries would take if each had memory of its own.
@@ -44,11 +46,17 @@ impl Plan {
         let mut order: Vec<usize> = (0..temporaries.len()).filter(|&id| lifetimes[id].is_some()).collect();
         order.sort_by_key(|&id| (std::cmp::Reverse(temporaries[id]), id));
 
-        let mut plan = Plan { offsets: vec![None; temporaries.len()], bytes: 0, bytes_unshared: 0 };
+        let mut plan = Plan {
+            offsets: vec![None; temporaries.len()],
+            sizes: vec![None; temporaries.len()],
+            bytes: 0,
+            bytes_unshared: 0,
+        };
         // Placed so far: (offset, end, lifetime), sorted by offset.
         let mut placed: Vec<(usize, usize, Lifetime)> = vec![];
         for id in order {
             let (Some(bytes), Some(lifetime)) = (temporaries[id], lifetimes[id]) else { continue };
+            plan.sizes[id] = Some(bytes);
             let bytes = bytes.next_multiple_of(ALIGNMENT);
             let mut offset = 0;
             for &(start, end, other) in &placed {

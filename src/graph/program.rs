@@ -2,6 +2,7 @@
 
 use super::plan::Plan;
 use super::tape::{Home, Value};
+use super::temporaries::Temporaries;
 use super::tensor::Tensor;
 use crate::device::{Buffer, Device, Element, Launch, Replay, Result};
 use std::sync::Arc;
@@ -13,7 +14,7 @@ pub struct Program {
     replay: Box<dyn Replay>,
     launches: Vec<Launch>,
     plan: Plan,
-    arena: Buffer,
+    temporaries: Temporaries,
     /// By value number, for residents.
     residents: Vec<Option<(Arc<Buffer>, usize)>>,
 }
@@ -25,8 +26,7 @@ impl Program {
         launches: &[Launch],
         plan: Plan,
     ) -> Result<Program> {
-        // An empty arena is no allocation on a GPU.
-        let arena = device.alloc::<u8>(plan.bytes.max(1))?;
+        let temporaries = Temporaries::new(device, &plan)?;
         let residents: Vec<_> = values
             .into_iter()
             .map(|value| match value.home {
@@ -34,25 +34,31 @@ impl Program {
                 Home::Resident { buffer, offset } => Some((buffer, offset)),
             })
             .collect();
-        let address_of = |id: u32| match (&residents[id as usize], plan.offsets[id as usize]) {
-            (Some((buffer, offset)), _) => buffer.address() + *offset as u64,
-            (None, Some(offset)) => arena.address() + offset as u64,
-            (None, None) => unreachable!("the plan places every temporary that a launch touches"),
+        let address_of = |id: u32| match &residents[id as usize] {
+            Some((buffer, offset)) => buffer.address() + *offset as u64,
+            None => {
+                let (buffer, offset) =
+                    temporaries.get(id).expect("the plan places every temporary that a launch touches");
+                buffer.address() + offset as u64
+            }
         };
         let launches: Vec<Launch> = launches.iter().map(|launch| launch.bind(address_of)).collect();
         let replay = device.record(launches.clone())?;
-        Ok(Program { device: device.clone(), replay, launches, plan, arena, residents })
+        Ok(Program { device: device.clone(), replay, launches, plan, temporaries, residents })
     }
 
     /// Queues one run. Work is ordered; nothing waits for it.
     pub fn run(&self) -> Result<()> {
+        if self.device.isolates() {
+            self.temporaries.poison()?;
+        }
         self.replay.run()
     }
 
-    /// Sets every byte of the arena to 0xFF, a NaN in every float: what a kernel reads before anything wrote
-    /// it shows in the results.
+    /// Makes every byte of the temporaries undefined: all ones, a NaN in every float. What a kernel reads
+    /// before anything wrote it shows in the results; on a checked device it is an error.
     pub fn poison(&self) -> Result<()> {
-        self.arena.fill(0xFF)
+        self.temporaries.poison()
     }
 
     /// The bound launches, in order.
@@ -68,11 +74,10 @@ impl Program {
     pub fn read<T: Element>(&self, tensor: &Tensor) -> Result<Vec<T>> {
         assert_eq!(T::DTYPE, tensor.dtype());
         let mut data = vec![T::zeroed(); tensor.len()];
-        let (buffer, offset) =
-            match (&self.residents[tensor.id as usize], self.plan.offsets[tensor.id as usize]) {
-                (Some((buffer, offset)), _) => (buffer.as_ref(), *offset),
-                (None, offset) => (&self.arena, offset.expect("only what a launch touches can be read")),
-            };
+        let (buffer, offset) = match &self.residents[tensor.id as usize] {
+            Some((buffer, offset)) => (buffer.as_ref(), *offset),
+            None => self.temporaries.get(tensor.id).expect("only what a launch touches can be read"),
+        };
         buffer.read(offset / T::DTYPE.bytes(), &mut data)?;
         Ok(data)
     }

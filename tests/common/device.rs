@@ -19,6 +19,6 @@ fn open() -> Device {
 /// Memory for `len` f32 elements, every one a NaN: what a kernel forgets to write is seen.
 pub fn poisoned(len: usize) -> Buffer {
     let buffer = device().alloc::<f32>(len).unwrap();
-    buffer.fill(0xFF).unwrap();
+    buffer.poison().unwrap();
     buffer
 }

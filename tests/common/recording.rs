@@ -48,7 +48,7 @@ impl Recording {
     /// Memory of its own for a result, every byte 0xFF.
     pub fn output(&mut self, shape: &[usize], dtype: DType) -> Tensor {
         let buffer = device().alloc::<u8>(shape.iter().product::<usize>() * dtype.bytes()).unwrap();
-        buffer.fill(0xFF).unwrap();
+        buffer.poison().unwrap();
         self.tape.resident(&Arc::new(buffer), 0, shape, dtype)
     }
 

@@ -384,6 +384,10 @@ impl Backend for Soft {
         Ok(start.elapsed())
     }
 
+    fn isolates(&self) -> bool {
+        self.0.options.check.is_some()
+    }
+
     fn multiprocessors(&self) -> u32 {
         self.0.pool.threads() as u32
     }
