@@ -60,10 +60,7 @@ impl Memory {
 
     /// Lends what a checked device knows of its memory to a launch.
     pub fn lend_shadow(&mut self) -> Option<Shadow> {
-        let mut shadow = std::mem::take(self.shadow.as_mut()?);
-        // A launch that panicked has not returned it.
-        shadow.fit(&self.regions);
-        Some(shadow)
+        self.shadow.as_mut().map(std::mem::take)
     }
 
     /// Takes back what a launch borrowed.
@@ -74,6 +71,8 @@ impl Memory {
     /// The host has written some memory, or has made it `undefined`.
     pub fn host_wrote(&mut self, address: u64, bytes: u64, undefined: bool) {
         let Some(shadow) = &mut self.shadow else { return };
+        // A launch that panicked has not returned it.
+        shadow.fit(&self.regions);
         let after = self.regions.partition_point(|region| region.lo <= address);
         let Some(index) = after.checked_sub(1) else { return };
         let offset = address - self.regions[index].lo;
@@ -115,16 +114,22 @@ impl Memory {
 
     fn insert(&mut self, region: Region) {
         let index = self.regions.partition_point(|other| other.lo < region.lo);
+        if let Some(shadow) = &mut self.shadow {
+            shadow.fit(&self.regions);
+            shadow.insert(index, &region);
+        }
         self.regions.insert(index, region);
     }
 
     /// Frees the allocation that begins at `address`, if there is one.
     pub fn free(&mut self, address: u64) {
         if let Ok(index) = self.regions.binary_search_by_key(&address, |region| region.lo) {
-            let region = self.regions.remove(index);
+            let region = self.regions[index];
             if let Some(shadow) = &mut self.shadow {
+                shadow.fit(&self.regions);
                 shadow.free(index, region.lo, region.len);
             }
+            self.regions.remove(index);
             if let Some(layout) = layout(region.len).filter(|_| !region.borrowed) {
                 // SAFETY: `alloc` made it with the same layout, and nothing refers to it any more.
                 unsafe { dealloc(region.host, layout) };

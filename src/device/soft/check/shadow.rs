@@ -23,18 +23,18 @@ pub struct Shadow {
 }
 
 impl Shadow {
-    /// Knows of all allocations; those that are new to it are taken to be written.
+    /// Knows of all allocations. If it does not, since a launch panicked that had borrowed it, they are taken
+    /// to be written.
     pub fn fit(&mut self, regions: &[Region]) {
-        for region in regions.iter().skip(self.written.len()) {
-            let mut written = Written::new(region.len);
-            written.add(0, region.len);
-            self.written.push(written);
+        if self.written.len() != regions.len() {
+            self.written = regions.iter().map(|region| Written::all(region.len)).collect();
         }
     }
 
-    /// A new allocation, behind all others.
-    pub fn alloc(&mut self, len: u64) {
-        self.written.push(Written::new(len));
+    /// A new allocation. What the host lends it may write at any time.
+    pub fn insert(&mut self, index: usize, region: &Region) {
+        let written = if region.borrowed { Written::all(region.len) } else { Written::new(region.len) };
+        self.written.insert(index, written);
     }
 
     /// The allocation with this index goes away.

@@ -26,6 +26,7 @@ impl Checker {
                 | Op::MmaInt(_)
                 | Op::MmaF64
                 | Op::LoadMatrix { .. }
+                | Op::StoreMatrix { .. }
                 | Op::MoveMatrix => {
                     self.guard_is_uniform(warp, watched, lanes) && self.all_are_there(warp, watched)
                 }

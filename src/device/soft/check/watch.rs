@@ -203,19 +203,21 @@ pub unsafe fn sync(ip: *const Inst, warp: &mut Warp) -> *const Inst {
     }
 }
 
-/// The rows of an `ldmatrix`; whether all of them can be read.
+/// The rows of an `ldmatrix` or `stmatrix`; whether all of them can be accessed.
 unsafe fn matrix(checker: &mut Checker, warp: &Warp, site: u32, lanes: u32) -> bool {
     let watched = &warp.block.code.watched.list[site as usize];
-    debug_assert!(matches!(watched.op, Op::LoadMatrix { .. }));
     let reference = &watched.references[0];
     let rows = lanes & reference.lanes;
     // SAFETY: the caller keeps the contract of `Handler`.
     unsafe {
         checker.use_one(warp, site, watched.reads[0], rows);
+        checker.use_all(warp, site, &watched.reads[1..], lanes);
         checker.results_are_valid(warp, watched, lanes);
         let wrong = checker.reference(warp, site, reference, rows, |checker, touch: &Touch| {
             checker.races(warp, touch);
-            if let Some(missing) = checker.missing(touch) {
+            if touch.mode == Mode::Write {
+                checker.written(touch);
+            } else if let Some(missing) = checker.missing(touch) {
                 checker.load_matrix(warp, watched, touch, &missing);
             }
         });

@@ -17,6 +17,13 @@ impl Written {
         written
     }
 
+    /// `len` bytes that are written.
+    pub fn all(len: u64) -> Written {
+        let mut written = Written::new(len);
+        written.add(0, len);
+        written
+    }
+
     /// Forgets everything; there are `len` bytes from now on.
     pub fn reset(&mut self, len: u64) {
         self.bits.clear();

@@ -37,7 +37,7 @@ impl SharedShadow {
         if self.reads.len() < warps as usize {
             self.reads.resize_with(warps as usize, Reads::default);
         }
-        for reads in &mut self.reads[..warps as usize] {
+        for reads in &mut self.reads {
             if reads.stamps.len() < cells {
                 reads.stamps.resize(cells, Stamp::NONE);
                 reads.lanes.resize(cells, 0);
