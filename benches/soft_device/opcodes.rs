@@ -10,7 +10,7 @@ const LOOPS: usize = 128;
 const ROUNDS: usize = 9;
 
 /// A name, and the instruction: `{k}` is the number of the copy, from 0 to 7.
-const OPCODES: [(&str, &str); 27] = [
+const OPCODES: [(&str, &str); 29] = [
     ("fma.f32", "fma.rn.f32 %f{k}, %f8, %f9, %f{k};"),
     ("fma.f32, half of the lanes", "@%odd fma.rn.f32 %f{k}, %f8, %f9, %f{k};"),
     ("mul.ftz.f32", "mul.rn.ftz.f32 %f{k}, %f8, %f9;"),
@@ -31,6 +31,8 @@ const OPCODES: [(&str, &str); 27] = [
     ("ld.global.v4, row", "ld.global.v4.b32 {%r0,%r1,%r2,%r3}, [%row16];"),
     ("ld.global.v4, scattered", "ld.global.v4.b32 {%r0,%r1,%r2,%r3}, [%far16];"),
     ("st.global.b32, row", "st.global.b32 [%row4], %r8;"),
+    ("ld.global.v2, scattered", "ld.global.v2.b32 {%r0,%r1}, [%far16];"),
+    ("st.global.v2, scattered", "st.global.v2.b32 [%far16], {%r8,%r9};"),
     ("st.global.v4, row", "st.global.v4.b32 [%row16], {%r8,%r9,%r8,%r9};"),
     ("ld.shared.b32, row", "ld.shared.b32 %r{k}, [%near4];"),
     ("ld.shared.v4, row", "ld.shared.v4.b32 {%r0,%r1,%r2,%r3}, [%near16];"),

@@ -10,13 +10,14 @@
 //!
 //! The instructions are written as assembly, since the compiler's own are not stable.
 
-use super::fragment::{Factor, NUMBERS, Source, columns};
+use super::fragment::{Element, Factor, Source, columns};
 use super::mma_run::{MmaRun, Step, export, is_possible, multiply, take};
 use super::tile::ROW;
 use super::{Inst, Warp};
 use crate::device::soft::level::AVX512;
 use std::arch::asm;
 use std::arch::x86_64::*;
+use std::mem::MaybeUninit;
 use std::sync::OnceLock;
 
 /// Whether this CPU has AMX for bf16 and the system lets this process use it.
@@ -56,8 +57,6 @@ const A_ROW: usize = 32;
 const B_ROW: usize = 64;
 /// Bytes of a tile of A, and of B.
 const FACTORS: usize = 512;
-/// The sums' tile that takes what nobody wants, in f32.
-const SPARE: usize = NUMBERS;
 
 /// This thread's tile registers, in the shapes that runs use.
 pub struct Tiles(());
@@ -72,20 +71,14 @@ struct Shapes {
 }
 
 impl Tiles {
-    /// Registers 0 to 3 for sums, 4 and 5 for A, 6 and 7 for B.
+    /// Register 0 for sums, 1 for A, 2 for B.
     ///
     /// # Safety
     /// AMX is [`available`].
     pub unsafe fn configure() -> Tiles {
         let mut shapes =
             Shapes { palette: 1, start_row: 0, reserved: [0; 14], row_bytes: [0; 16], rows: [0; 16] };
-        let register = |index: usize| match index {
-            0..4 => (SUM_ROW, 16),
-            4..6 => (A_ROW, 16),
-            _ => (B_ROW, 8),
-        };
-        for index in 0..8 {
-            let (bytes, rows) = register(index);
+        for (index, (bytes, rows)) in [(SUM_ROW, 16), (A_ROW, 16), (B_ROW, 8)].into_iter().enumerate() {
             (shapes.row_bytes[index], shapes.rows[index]) = (bytes as u16, rows);
         }
         // SAFETY: the caller's contract.
@@ -104,7 +97,7 @@ impl Drop for Tiles {
 /// Whether a run can be done here.
 pub fn suits(run: &MmaRun) -> bool {
     let first = &run.steps[0];
-    let bf16 = Factor { element: super::fragment::Element::Bf16, k: 16 };
+    let bf16 = Factor { element: Element::Bf16, k: 16 };
     run.steps
         .iter()
         .all(|step| step.factor == bf16 && step.tiles == first.tiles && step.rows.len() == first.rows.len())
@@ -113,7 +106,7 @@ pub fn suits(run: &MmaRun) -> bool {
 /// Scratch slots of a run.
 pub fn scratch(run: &MmaRun) -> usize {
     let matrices: usize = run.steps.iter().map(|step| step.rows.len() + step.columns.len()).sum();
-    (matrices * FACTORS + 4 * SPARE) / 128
+    matrices * FACTORS / 128
 }
 
 /// The handler of runs that [suit](suits); `imm` is the run's index.
@@ -228,7 +221,7 @@ unsafe fn stage_left(warp: &Warp, registers: &[Source], to: *mut u8, smallest: &
     for below in 0..2 {
         // SAFETY: the caller's contract.
         unsafe {
-            let (mut staged, mut staged_behind) = ([0; 8], [0; 8]);
+            let (mut staged, mut staged_behind) = (MaybeUninit::uninit(), MaybeUninit::uninit());
             let front = registers[below].rows(warp, &mut staged);
             let behind = registers[below + 2].rows(warp, &mut staged_behind);
             for pair in 0..4 {
@@ -280,89 +273,55 @@ impl Smallest {
     }
 }
 
-/// Multiplies the staged factors, two by two tiles of sums at a time.
+/// Multiplies the staged factors.
 ///
 /// # Safety
 /// As for [`products`], with the factors staged.
 #[inline(always)]
-unsafe fn multiply_tiles(run: &MmaRun, warp: &Warp, scratch: *mut u8) {
+unsafe fn multiply_tiles(run: &MmaRun, warp: &Warp, scratch: *const u8) {
     let Step { rows, columns, tiles, .. } = &run.steps[0];
     let (rows, columns) = (rows.len(), columns.len());
     let step_bytes = (rows + columns) * FACTORS;
-    let spare = scratch.wrapping_add(run.steps.len() * step_bytes).cast::<f32>();
-    let sums = |row: usize, column: usize| match row < rows && column < columns {
-        // SAFETY: the tiles belong to the warp's code.
-        true => unsafe { warp.block.code.tiles[tiles[row * columns + column] as usize].rows(warp) },
-        false => spare,
-    };
-    for row in (0..rows).step_by(2) {
-        for column in (0..columns).step_by(2) {
-            let (a, b) = (row * FACTORS, (rows + column) * FACTORS);
-            let next_a = if row + 1 < rows { FACTORS } else { 0 };
-            let next_b = if column + 1 < columns { FACTORS } else { 0 };
-            let four =
-                [sums(row, column), sums(row, column + 1), sums(row + 1, column), sums(row + 1, column + 1)];
-            let (a, b) = (scratch.wrapping_add(a), scratch.wrapping_add(b));
-            // SAFETY: the caller's contract.
-            unsafe { four_tiles(four, (a, next_a), (b, next_b), step_bytes, run.steps.len()) };
+    for (index, tile) in tiles.iter().enumerate() {
+        let (row, column) = (index / columns, index % columns);
+        let (a, b) = (row * FACTORS, (rows + column) * FACTORS);
+        // SAFETY: the caller's contract; the tiles belong to the warp's code.
+        unsafe {
+            let sums = warp.block.code.tiles[*tile as usize].rows(warp);
+            add_products(sums, scratch.add(a), scratch.add(b), step_bytes, run.steps.len());
         }
     }
 }
 
-/// Adds the products of two A and two B to four tiles, step after step. What stands behind the pointers to A and B is
-/// the distance to the second one.
+/// Adds the products of an A and a B of each step to a tile.
+///
+/// One tile after the other is as fast as four at a time, since the CPU works on several at once.
 ///
 /// # Safety
-/// The pointers point to tiles, those to factors to as many as there are steps, `step_bytes` apart.
+/// `sums` points to a tile, `a` and `b` to the first of as many factors as there are steps, `step_bytes` apart.
 #[inline(always)]
-unsafe fn four_tiles(
-    sums: [*mut f32; 4],
-    a: (*const u8, usize),
-    b: (*const u8, usize),
-    step_bytes: usize,
-    steps: usize,
-) {
+unsafe fn add_products(sums: *mut f32, a: *const u8, b: *const u8, step_bytes: usize, steps: usize) {
     // SAFETY: the caller's contract; the registers are configured, and the compiler uses none of them.
     unsafe {
         asm!(
-            "tileloadd tmm0, [{c0} + {wide}]",
-            "tileloadd tmm1, [{c1} + {wide}]",
-            "tileloadd tmm2, [{c2} + {wide}]",
-            "tileloadd tmm3, [{c3} + {wide}]",
+            "tileloadd tmm0, [{sums} + {wide}]",
             "2:",
-            "tileloadd tmm4, [{a} + {narrow}]",
-            "tileloadd tmm6, [{b} + {wide}]",
-            "tdpbf16ps tmm0, tmm4, tmm6",
-            "add {a}, {next_a}",
-            "tileloadd tmm5, [{a} + {narrow}]",
-            "tdpbf16ps tmm2, tmm5, tmm6",
-            "add {b}, {next_b}",
-            "tileloadd tmm7, [{b} + {wide}]",
-            "tdpbf16ps tmm1, tmm4, tmm7",
-            "tdpbf16ps tmm3, tmm5, tmm7",
-            "add {a}, {step_a}",
-            "add {b}, {step_b}",
+            "tileloadd tmm1, [{a} + {narrow}]",
+            "tileloadd tmm2, [{b} + {wide}]",
+            "tdpbf16ps tmm0, tmm1, tmm2",
+            "add {a}, {step_bytes}",
+            "add {b}, {step_bytes}",
             "dec {steps}",
             "jnz 2b",
-            "tilestored [{c0} + {wide}], tmm0",
-            "tilestored [{c1} + {wide}], tmm1",
-            "tilestored [{c2} + {wide}], tmm2",
-            "tilestored [{c3} + {wide}], tmm3",
-            c0 = in(reg) sums[0],
-            c1 = in(reg) sums[1],
-            c2 = in(reg) sums[2],
-            c3 = in(reg) sums[3],
-            a = inout(reg) a.0 => _,
-            b = inout(reg) b.0 => _,
-            next_a = in(reg) a.1,
-            next_b = in(reg) b.1,
-            step_a = in(reg) step_bytes - a.1,
-            step_b = in(reg) step_bytes - b.1,
+            "tilestored [{sums} + {wide}], tmm0",
+            sums = in(reg) sums,
+            a = inout(reg) a => _,
+            b = inout(reg) b => _,
+            step_bytes = in(reg) step_bytes,
+            steps = inout(reg) steps => _,
             wide = in(reg) SUM_ROW,
             narrow = in(reg) A_ROW,
-            steps = inout(reg) steps => _,
-            out("tmm0") _, out("tmm1") _, out("tmm2") _, out("tmm3") _,
-            out("tmm4") _, out("tmm5") _, out("tmm6") _, out("tmm7") _,
+            out("tmm0") _, out("tmm1") _, out("tmm2") _,
             options(nostack),
         );
     }

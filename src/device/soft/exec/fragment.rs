@@ -12,6 +12,7 @@ use super::half::{bf16_to_f32, f16_to_f32};
 use super::matrix::transpose;
 use super::transpose::{Places, gather};
 use crate::ptx::typed::{Mma, Scalar};
+use std::mem::MaybeUninit;
 
 /// Elements of A and B.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,7 +88,7 @@ impl Factor {
             let to = to.wrapping_add(64 * group + below);
             // SAFETY: the caller's contract.
             unsafe {
-                let mut staged = [0; 8];
+                let mut staged = MaybeUninit::uninit();
                 let rows = source.rows(warp, &mut staged);
                 self.widen(four_rows::<L>([rows[0], rows[1], rows[2], rows[3]]), to, to.add(64));
                 let to = to.add(16);
@@ -181,7 +182,7 @@ impl Source {
     /// # Safety
     /// The source belongs to the warp's code, and the addresses are checked.
     #[inline(always)]
-    pub(super) unsafe fn rows(self, warp: &Warp, staged: &mut [u128; 8]) -> Rows {
+    pub(super) unsafe fn rows(self, warp: &Warp, staged: &mut MaybeUninit<[u128; 8]>) -> Rows {
         let behind = |first: *const u8| [0, 1, 2, 3, 4, 5, 6, 7].map(|row| first.wrapping_add(16 * row));
         // SAFETY: the caller's contract.
         unsafe {
@@ -197,8 +198,8 @@ impl Source {
                             shared.wrapping_add(addresses.add(row).read_volatile() as usize).cast_const();
                     }
                     if transposed {
-                        *staged = transpose(rows.map(|row| row.cast::<u128>().read_unaligned()));
-                        return behind(staged.as_ptr().cast());
+                        let columns = transpose(rows.map(|row| row.cast::<u128>().read_unaligned()));
+                        return behind(std::ptr::from_mut(staged.write(columns)).cast_const().cast());
                     }
                     rows
                 }
@@ -243,7 +244,7 @@ pub(super) unsafe fn columns<const L: u8>(
 ) {
     // SAFETY: the caller's contract.
     unsafe {
-        let (mut staged_left, mut staged_right) = ([0; 8], [0; 8]);
+        let (mut staged_left, mut staged_right) = (MaybeUninit::uninit(), MaybeUninit::uninit());
         let left = left.rows(warp, &mut staged_left);
         let right = match right {
             Some(right) => right.rows(warp, &mut staged_right),

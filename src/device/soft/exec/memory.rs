@@ -249,7 +249,12 @@ impl<S: Space, const N: usize> Body for LoadVector<S, N> {
             for half in 0..2 {
                 let part = mask >> (HALF * half) & 0xFFFF;
                 let d: [*mut u32; N] = std::array::from_fn(|k| d[k].add(HALF * half));
-                if N == 4 && part == 0xFFFF {
+                if N == 2 && part == 0xFFFF {
+                    load_pairs(
+                        std::array::from_fn(|k| d[k % N]),
+                        &HalfLanes { lanes: &lanes, first: HALF * half },
+                    );
+                } else if N == 4 && part == 0xFFFF {
                     load_four::<S, L>(&lanes, half, std::array::from_fn(|k| d[k % N]));
                 } else if N == 4 && part != 0 {
                     load_four_some::<S, L>(&lanes, half, std::array::from_fn(|k| d[k % N]), part);
@@ -263,6 +268,48 @@ impl<S: Space, const N: usize> Body for LoadVector<S, N> {
                 }
             }
             ip.add(1)
+        }
+    }
+}
+
+/// Two words in each of 16 lanes.
+///
+/// # Safety
+/// The addresses of the half are checked.
+#[inline(always)]
+unsafe fn load_pairs<P: Places>(d: [*mut u32; 2], places: &P) {
+    // SAFETY: the caller's contract.
+    unsafe {
+        let mut pairs = [0u64; HALF];
+        for (lane, pair) in pairs.iter_mut().enumerate() {
+            *pair = places.at(lane).cast::<u64>().read_unaligned();
+        }
+        let (mut low, mut high) = ([0u32; HALF], [0u32; HALF]);
+        for lane in 0..HALF {
+            (low[lane], high[lane]) = (pairs[lane] as u32, (pairs[lane] >> 32) as u32);
+        }
+        d[0].cast::<[u32; HALF]>().write(low);
+        d[1].cast::<[u32; HALF]>().write(high);
+    }
+}
+
+/// As [`load_pairs`], the other way.
+///
+/// # Safety
+/// As for [`load_pairs`].
+#[inline(always)]
+unsafe fn store_pairs<P: Places>(s: [*mut u32; 2], places: &P) {
+    // SAFETY: the caller's contract.
+    unsafe {
+        let (low, high) = (s[0].cast::<[u32; HALF]>().read(), s[1].cast::<[u32; HALF]>().read());
+        let mut pairs = [0u64; HALF];
+        for lane in 0..HALF {
+            pairs[lane] = u64::from(low[lane]) | u64::from(high[lane]) << 32;
+        }
+        // Through memory, or the compiler takes vectors apart lane by lane.
+        let pairs = std::hint::black_box(&pairs);
+        for (lane, pair) in pairs.iter().enumerate() {
+            places.at(lane).cast::<u64>().write_unaligned(*pair);
         }
     }
 }
@@ -331,7 +378,9 @@ impl<S: Space, const N: usize> Body for StoreVector<S, N> {
             for half in 0..2 {
                 let part = mask >> (HALF * half) & 0xFFFF;
                 let places = HalfLanes { lanes: &lanes, first: HALF * half };
-                if N == 4 && part == 0xFFFF {
+                if N == 2 && part == 0xFFFF {
+                    store_pairs(std::array::from_fn(|k| s[k % N].add(HALF * half)), &places);
+                } else if N == 4 && part == 0xFFFF {
                     let s4 = std::array::from_fn(|k| s[k % N].add(HALF * half).cast_const());
                     transpose::scatter::<_, L>(s4, &places);
                 } else {

@@ -51,7 +51,7 @@ impl Body for Product {
             factor.right::<L>(warp, &slots(b)[..b.len()], None, right.0.as_mut_ptr());
             gather(warp, &[c[0], c[1], c[2], c[3]], None, sums.0.as_mut_ptr());
             mma_run::one::<L>(&factor.order(), left.0.as_ptr(), right.0.as_ptr(), sums.0.as_mut_ptr());
-            scatter(warp, sums.0.as_ptr(), &[d[0], d[1], d[2], d[3]], None);
+            scatter::<L>(warp, sums.0.as_mut_ptr(), &[d[0], d[1], d[2], d[3]], None);
             ip.add(1)
         }
     }

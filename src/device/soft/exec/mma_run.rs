@@ -16,6 +16,7 @@ use super::{Body, Handler, Inst, Warp, handler};
 use crate::device::soft::level::Level;
 #[cfg(target_arch = "x86_64")]
 use crate::device::soft::level::{AVX2, AVX512};
+use std::mem::MaybeUninit;
 
 /// A run.
 #[derive(Debug, Clone, Default)]
@@ -115,7 +116,7 @@ pub(super) unsafe fn is_possible<const L: u8>(run: &MmaRun, warp: &mut Warp) -> 
     unsafe {
         let possible = warp.converged() && warp.active == !0 && run.inside::<L>(warp);
         if !possible {
-            tile::put_back(warp, run.set);
+            tile::put_back::<L>(warp, run.set);
         }
         possible
     }
@@ -128,7 +129,7 @@ pub(super) unsafe fn is_possible<const L: u8>(run: &MmaRun, warp: &mut Warp) -> 
 #[inline(always)]
 pub(super) unsafe fn export(run: &MmaRun, warp: &Warp) {
     for (source, slot) in &run.exports {
-        let mut staged = [0; 8];
+        let mut staged = MaybeUninit::uninit();
         // SAFETY: the caller's contract.
         unsafe {
             let rows = source.rows(warp, &mut staged).map(|row| row.cast::<u128>().read_unaligned());

@@ -6,7 +6,8 @@
 //! the registers are stale; whatever else touches them has an instruction in front that puts the tile back.
 
 use super::math;
-use super::{Inst, Warp};
+use super::{Body, Handler, Inst, Warp, handler};
+use crate::device::soft::level::Level;
 
 /// The sums of one or two `mma` with the same A.
 #[derive(Debug, Clone, Copy)]
@@ -50,22 +51,16 @@ impl Tile {
     /// From the tile to registers.
     ///
     /// # Safety
-    /// As for [`Tile::rows`].
-    unsafe fn leave(&self, warp: &Warp) {
+    /// As for [`Tile::rows`], and the CPU has level `L`.
+    #[inline(always)]
+    unsafe fn leave<const L: u8>(&self, warp: &Warp) {
         // SAFETY: the caller's contract.
-        unsafe { scatter(warp, self.rows(warp), &self.left, self.right.as_ref()) }
+        unsafe { scatter::<L>(warp, self.rows(warp), &self.left, self.right.as_ref()) }
     }
 }
 
 /// Four numbers that are neighbours in a lane group of a register and in a row of a tile.
-type Four = [f32; 4];
-
-/// Where the registers have the fours of one sum: register, lane and place in the tile.
-fn fours() -> impl Iterator<Item = (usize, usize, usize)> {
-    (0..4).flat_map(|register| {
-        (0..8).map(move |g| (register, 4 * g, ROW * (g + 8 * (register / 2)) + 4 * (register % 2)))
-    })
-}
+type Four = [u32; 4];
 
 /// Copies the registers of one or two sums to a tile; the place of a missing one becomes 0.
 ///
@@ -74,10 +69,16 @@ fn fours() -> impl Iterator<Item = (usize, usize, usize)> {
 pub(super) unsafe fn gather(warp: &Warp, left: &[u16; 4], right: Option<&[u16; 4]>, to: *mut f32) {
     // SAFETY: the caller's contract.
     unsafe {
-        for (register, lane, place) in fours() {
-            let from = |sums: &[u16; 4]| warp.slot::<f32>(sums[register]).add(lane).cast::<Four>().read();
-            to.add(place).cast::<Four>().write(from(left));
-            to.add(place + 8).cast::<Four>().write(right.map_or([0.0; 4], from));
+        if right.is_none() {
+            to.cast::<[f32; 256]>().write([0.0; 256]);
+        }
+        for (sums, first) in [(Some(left), 0), (right, 8)] {
+            for (register, slot) in sums.into_iter().flatten().enumerate() {
+                let (from, to) = (warp.slot::<Four>(*slot), to.add(place(register) + first));
+                for g in 0..8 {
+                    to.add(ROW * g).cast::<Four>().write(from.add(g).read());
+                }
+            }
         }
     }
 }
@@ -85,41 +86,70 @@ pub(super) unsafe fn gather(warp: &Warp, left: &[u16; 4], right: Option<&[u16; 4
 /// Copies a tile to the registers of one or two sums. NaN becomes the one that the instruction makes.
 ///
 /// # Safety
-/// As for [`gather`].
-pub(super) unsafe fn scatter(warp: &Warp, from: *const f32, left: &[u16; 4], right: Option<&[u16; 4]>) {
+/// As for [`gather`], and the CPU has level `L`.
+#[inline(always)]
+pub(super) unsafe fn scatter<const L: u8>(
+    warp: &Warp,
+    from: *mut f32,
+    left: &[u16; 4],
+    right: Option<&[u16; 4]>,
+) {
     // SAFETY: the caller's contract.
     unsafe {
-        for (register, lane, place) in fours() {
-            let put = |sums: &[u16; 4], from: *const f32| {
-                let four = from.cast::<Four>().read().map(|x| if x.is_nan() { math::NAN } else { x });
-                warp.slot::<f32>(sums[register]).add(lane).cast::<Four>().write(four);
-            };
-            put(left, from.add(place));
-            if let Some(right) = right {
-                put(right, from.add(place + 8));
+        for row in 0..16 {
+            let row = from.add(ROW * row).cast::<[f32; ROW]>();
+            let mut numbers = row.read();
+            for x in &mut numbers {
+                *x = if x.is_nan() { math::NAN } else { *x };
+            }
+            row.write(numbers);
+        }
+        for (sums, first) in [(Some(left), 0), (right, 8)] {
+            for (register, slot) in sums.into_iter().flatten().enumerate() {
+                let (to, from) = (warp.slot::<Four>(*slot), from.add(place(register) + first));
+                for g in 0..8 {
+                    to.add(g).write(from.add(ROW * g).cast::<Four>().read());
+                }
             }
         }
     }
 }
 
-/// Puts those tiles back that the warp has of a set, number `imm` of the code's.
-pub unsafe fn leave(ip: *const Inst, warp: &mut Warp) -> *const Inst {
-    // SAFETY: the instruction and the tiles belong to the warp's code.
-    unsafe {
-        let set = warp.block.code.tile_sets[(*ip).imm as usize];
-        put_back(warp, set);
-        ip.add(1)
+/// Where the first lane group of a sum's register stands in a tile. Registers 0 and 1 hold the even and the odd columns
+/// of rows 0 to 7, registers 2 and 3 those of rows 8 to 15.
+fn place(register: usize) -> usize {
+    ROW * 8 * (register / 2) + 4 * (register % 2)
+}
+
+struct Leave;
+
+impl Body for Leave {
+    /// `imm` is the number of a set in the code's list.
+    #[inline(always)]
+    unsafe fn run<const L: u8>(ip: *const Inst, warp: &mut Warp) -> *const Inst {
+        // SAFETY: the instruction and the tiles belong to the warp's code.
+        unsafe {
+            let set = warp.block.code.tile_sets[(*ip).imm as usize];
+            put_back::<L>(warp, set);
+            ip.add(1)
+        }
     }
 }
 
+/// The handler that puts those tiles back that the warp has of a set.
+pub fn leave(level: Level) -> Handler {
+    handler::<Leave>(level)
+}
+
 /// # Safety
-/// The tiles of `set` belong to the warp's code.
-pub(super) unsafe fn put_back(warp: &mut Warp, set: u64) {
+/// The tiles of `set` belong to the warp's code, and the CPU has level `L`.
+#[inline(always)]
+pub(super) unsafe fn put_back<const L: u8>(warp: &mut Warp, set: u64) {
     let mut tiles = warp.tiled & set;
     warp.tiled &= !set;
     while tiles != 0 {
         // SAFETY: the caller's contract.
-        unsafe { warp.block.code.tiles[tiles.trailing_zeros() as usize].leave(warp) };
+        unsafe { warp.block.code.tiles[tiles.trailing_zeros() as usize].leave::<L>(warp) };
         tiles &= tiles - 1;
     }
 }

@@ -263,7 +263,7 @@ impl Emitter<'_> {
         let stale = self.tiling.stale[at];
         if stale != 0 {
             let imm = self.tile_set(stale);
-            self.emit(tile::leave, Operands { imm, ..Operands::default() });
+            self.emit(tile::leave(self.level), Operands { imm, ..Operands::default() });
         }
     }
 
