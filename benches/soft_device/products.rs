@@ -56,7 +56,7 @@ impl Gemm {
         let halves: Vec<half::bf16> = values.iter().map(|x| half::bf16::from_f32(*x)).collect();
         let (text, tile, shared_bytes) = match kind {
             Kind::F32(side) => (render(GEMM_F32, &[("TM", side), ("TN", side)]), 16 * side, 0),
-            Kind::Bf16 => (render(GEMM_BF16, &[("STAGES", STAGES)]), 128, STAGES * 20480),
+            Kind::Bf16 => (render(GEMM_BF16, &[("STAGES", STAGES)]), 128, STAGES * 16384),
         };
         let upload = || match kind {
             Kind::F32(_) => device.upload(&values),
