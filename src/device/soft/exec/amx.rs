@@ -10,7 +10,7 @@
 //!
 //! The instructions are written as assembly, since the compiler's own are not stable.
 
-use super::fragment::{Element, Factor, Source, columns};
+use super::fragment::{Element, Factor, Pointers, Source, Staged, columns};
 use super::mma_run::{MmaRun, Step, export, is_possible, multiply, take};
 use super::tile::ROW;
 use super::{Inst, Warp};
@@ -115,11 +115,13 @@ pub unsafe fn run(ip: *const Inst, warp: &mut Warp) -> *const Inst {
     // SAFETY: the run and its slots belong to the warp's code, and the registers are configured.
     unsafe {
         let run = warp.block.code.mma_runs.get_unchecked((*ip).imm as usize);
-        if !is_possible::<AVX512>(run, warp) {
+        let mut pointers = MaybeUninit::uninit();
+        if !is_possible::<AVX512>(run, warp, &mut pointers) {
             return ip.add(1);
         }
-        products(run, warp);
-        export(run, warp);
+        let pointers = &*pointers.as_ptr();
+        products(run, warp, pointers);
+        export(run, warp, pointers);
         ip.add(1 + run.covers)
     }
 }
@@ -129,17 +131,17 @@ pub unsafe fn run(ip: *const Inst, warp: &mut Warp) -> *const Inst {
 /// # Safety
 /// As for [`run`], with the addresses checked.
 #[inline(always)]
-unsafe fn products(run: &MmaRun, warp: &mut Warp) {
+unsafe fn products(run: &MmaRun, warp: &mut Warp, pointers: &Pointers) {
     // SAFETY: the caller's contract.
     unsafe {
         let made = take(warp, run.set);
         note_subnormals(warp, made);
         let scratch = warp.block.scratch.cast::<u8>();
-        if stage(run, warp, scratch) && warp.subnormal & run.set == 0 {
+        if stage(run, warp, pointers, scratch) && warp.subnormal & run.set == 0 {
             return multiply_tiles(run, warp, scratch);
         }
         for step in &run.steps {
-            multiply::<AVX512>(step, warp);
+            multiply::<AVX512>(step, warp, pointers);
         }
         note_subnormals(warp, run.set);
     }
@@ -178,13 +180,13 @@ unsafe fn note_subnormals(warp: &mut Warp, set: u64) {
 /// # Safety
 /// As for [`products`].
 #[inline(always)]
-unsafe fn stage(run: &MmaRun, warp: &Warp, scratch: *mut u8) -> bool {
+unsafe fn stage(run: &MmaRun, warp: &Warp, pointers: &Pointers, scratch: *mut u8) -> bool {
     let (mut a, mut b) = (Smallest::new(), Smallest::new());
     let mut to = scratch;
     for step in &run.steps {
         for registers in &step.rows {
             // SAFETY: the caller's contract.
-            unsafe { stage_left(warp, registers, to, &mut a) };
+            unsafe { stage_left(warp, pointers, registers, to, &mut a) };
             to = to.wrapping_add(FACTORS);
         }
         for (left, right) in &step.columns {
@@ -192,12 +194,8 @@ unsafe fn stage(run: &MmaRun, warp: &Warp, scratch: *mut u8) -> bool {
                 // SAFETY: the caller's contract.
                 unsafe {
                     let words = &mut *to.add(4 * B_ROW * register).cast::<[[u32; 16]; 4]>();
-                    columns::<AVX512>(
-                        warp,
-                        left[register],
-                        right.as_ref().map(|right| right[register]),
-                        words,
-                    );
+                    let pair = (left[register], right.as_ref().map(|right| right[register]));
+                    columns::<AVX512>(warp, pointers, pair, words);
                     for row in words {
                         b.add(_mm512_loadu_si512(row.as_ptr().cast()));
                     }
@@ -217,19 +215,24 @@ unsafe fn stage(run: &MmaRun, warp: &Warp, scratch: *mut u8) -> bool {
 /// # Safety
 /// As for [`products`].
 #[inline(always)]
-unsafe fn stage_left(warp: &Warp, registers: &[Source], to: *mut u8, smallest: &mut Smallest) {
+unsafe fn stage_left(
+    warp: &Warp,
+    pointers: &Pointers,
+    registers: &[Source],
+    to: *mut u8,
+    smallest: &mut Smallest,
+) {
     for below in 0..2 {
         // SAFETY: the caller's contract.
         unsafe {
-            let (mut staged, mut staged_behind) = (MaybeUninit::uninit(), MaybeUninit::uninit());
-            let front = registers[below].rows(warp, &mut staged);
-            let behind = registers[below + 2].rows(warp, &mut staged_behind);
+            let (mut staged, mut staged_behind) = (Staged::NOTHING, Staged::NOTHING);
+            let front = registers[below].rows(warp, pointers, &mut staged);
+            let behind = registers[below + 2].rows(warp, pointers, &mut staged_behind);
             for pair in 0..4 {
-                let piece = |from: *const u8| _mm_loadu_si128(from.cast());
-                let x = _mm512_castsi128_si512(piece(front[2 * pair]));
-                let x = _mm512_inserti32x4::<1>(x, piece(behind[2 * pair]));
-                let x = _mm512_inserti32x4::<2>(x, piece(front[2 * pair + 1]));
-                let x = _mm512_inserti32x4::<3>(x, piece(behind[2 * pair + 1]));
+                let x = _mm512_castsi128_si512(_mm_loadu_si128(front.at(2 * pair).cast()));
+                let x = _mm512_inserti32x4::<1>(x, _mm_loadu_si128(behind.at(2 * pair).cast()));
+                let x = _mm512_inserti32x4::<2>(x, _mm_loadu_si128(front.at(2 * pair + 1).cast()));
+                let x = _mm512_inserti32x4::<3>(x, _mm_loadu_si128(behind.at(2 * pair + 1).cast()));
                 smallest.add(x);
                 _mm512_storeu_si512(to.add(A_ROW * (8 * below + 2 * pair)).cast(), x);
             }

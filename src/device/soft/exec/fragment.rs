@@ -81,18 +81,24 @@ impl Factor {
     /// The sources belong to the warp's code and are checked, `to` points to [`NUMBERS`] numbers, and the CPU has
     /// level `L`.
     #[inline(always)]
-    pub(super) unsafe fn left<const L: u8>(self, warp: &Warp, sources: &[Source], to: *mut f32) {
+    pub(super) unsafe fn left<const L: u8>(
+        self,
+        warp: &Warp,
+        pointers: &Pointers,
+        sources: &[Source],
+        to: *mut f32,
+    ) {
         for (register, source) in sources.iter().enumerate() {
             // Register 2 j holds rows 0 to 7, register 2 j + 1 rows 8 to 15.
             let (group, below) = (register / 2 * self.pack(), 32 * (register % 2));
             let to = to.wrapping_add(64 * group + below);
             // SAFETY: the caller's contract.
             unsafe {
-                let mut staged = MaybeUninit::uninit();
-                let rows = source.rows(warp, &mut staged);
-                self.widen(four_rows::<L>([rows[0], rows[1], rows[2], rows[3]]), to, to.add(64));
+                let mut staged = Staged::NOTHING;
+                let rows = source.rows(warp, pointers, &mut staged);
+                self.widen(four_rows::<L>(rows, 0), to, to.add(64));
                 let to = to.add(16);
-                self.widen(four_rows::<L>([rows[4], rows[5], rows[6], rows[7]]), to, to.add(64));
+                self.widen(four_rows::<L>(rows, 4), to, to.add(64));
             }
         }
     }
@@ -105,15 +111,16 @@ impl Factor {
     pub(super) unsafe fn right<const L: u8>(
         self,
         warp: &Warp,
-        left: &[Source],
-        right: Option<&[Source]>,
+        pointers: &Pointers,
+        (left, right): (&[Source], Option<&[Source]>),
         to: *mut f32,
     ) {
         // SAFETY: the caller's contract.
         unsafe {
             let mut words = [[0u32; 16]; 4];
             for register in 0..self.registers() {
-                columns::<L>(warp, left[register], right.map(|right| right[register]), &mut words);
+                let pair = (left[register], right.map(|right| right[register]));
+                columns::<L>(warp, pointers, pair, &mut words);
                 let first = 16 * 4 * self.pack() * register;
                 for (row, words) in words.iter().enumerate() {
                     let to = to.add(first + 16 * self.pack() * row);
@@ -164,44 +171,81 @@ impl Factor {
 pub enum Source {
     Slot(u16),
     /// A matrix of an `ldmatrix`, straight from shared memory. The addresses of its eight rows are in lanes `lane` to
-    /// `lane + 7` of the slot `address`.
+    /// `lane + 7` of an address register, number `base` of the run's.
     Matrix {
-        address: u16,
-        offset: u32,
+        base: u8,
         lane: u8,
+        offset: u32,
         transposed: bool,
     },
 }
 
+/// Address registers of a run, at most.
+pub const MAX_BASES: usize = 8;
+
+/// Where the lanes of address registers point to in host memory.
+pub(super) type Pointers = [[*const u8; 32]; MAX_BASES];
+
 /// Eight pieces of 16 bytes: the lanes of a register in their order.
-pub(super) type Rows = [*const u8; 8];
+#[derive(Clone, Copy)]
+pub(super) struct Rows<'a> {
+    places: &'a [*const u8; 8],
+    offset: usize,
+}
+
+impl Rows<'_> {
+    #[inline(always)]
+    pub fn at(&self, row: usize) -> *const u8 {
+        // Volatile, or the compiler loads the places as vectors and takes them apart again.
+        // SAFETY: a reference may be read.
+        unsafe { std::ptr::from_ref(&self.places[row]).read_volatile() }.wrapping_add(self.offset)
+    }
+}
+
+/// Memory for [`Source::rows`].
+#[derive(Clone, Copy)]
+pub(super) struct Staged {
+    bytes: MaybeUninit<[u128; 8]>,
+    places: MaybeUninit<[*const u8; 8]>,
+}
+
+impl Staged {
+    pub const NOTHING: Staged = Staged { bytes: MaybeUninit::uninit(), places: MaybeUninit::uninit() };
+
+    /// Rows one behind the other.
+    #[inline(always)]
+    fn behind(&mut self, first: *const u8) -> Rows<'_> {
+        let places = [0, 1, 2, 3, 4, 5, 6, 7].map(|row| first.wrapping_add(16 * row));
+        Rows { places: self.places.write(places), offset: 0 }
+    }
+}
 
 impl Source {
-    /// `staged` is memory for a matrix that must be transposed first.
-    ///
     /// # Safety
     /// The source belongs to the warp's code, and the addresses are checked.
     #[inline(always)]
-    pub(super) unsafe fn rows(self, warp: &Warp, staged: &mut MaybeUninit<[u128; 8]>) -> Rows {
-        let behind = |first: *const u8| [0, 1, 2, 3, 4, 5, 6, 7].map(|row| first.wrapping_add(16 * row));
+    pub(super) unsafe fn rows<'a>(
+        self,
+        warp: &Warp,
+        pointers: &'a Pointers,
+        staged: &'a mut Staged,
+    ) -> Rows<'a> {
         // SAFETY: the caller's contract.
         unsafe {
             match self {
-                Source::Slot(slot) => behind(warp.slot::<u8>(slot)),
-                Source::Matrix { address, offset, lane, transposed } => {
-                    let addresses = warp.slot::<u32>(address).add(lane as usize);
-                    let shared = warp.shared.wrapping_add(offset as usize);
-                    let mut rows = [std::ptr::null(); 8];
-                    for (row, place) in rows.iter_mut().enumerate() {
-                        // Volatile, or the compiler loads the addresses as vectors and takes them apart again.
-                        *place =
-                            shared.wrapping_add(addresses.add(row).read_volatile() as usize).cast_const();
+                Source::Slot(slot) => staged.behind(warp.slot::<u8>(slot)),
+                Source::Matrix { base, lane, offset, transposed } => {
+                    let places = pointers.get_unchecked(base as usize).as_ptr().add(lane as usize);
+                    let rows = Rows { places: &*places.cast(), offset: offset as usize };
+                    if !transposed {
+                        return rows;
                     }
-                    if transposed {
-                        let columns = transpose(rows.map(|row| row.cast::<u128>().read_unaligned()));
-                        return behind(std::ptr::from_mut(staged.write(columns)).cast_const().cast());
+                    let mut matrix = [0; 8];
+                    for (row, bytes) in matrix.iter_mut().enumerate() {
+                        *bytes = rows.at(row).cast::<u128>().read_unaligned();
                     }
-                    rows
+                    let first = std::ptr::from_ref(staged.bytes.write(transpose(matrix)));
+                    staged.behind(first.cast())
                 }
             }
         }
@@ -213,18 +257,26 @@ impl Source {
 /// # Safety
 /// 16 bytes are readable at each place, and the CPU has level `L`.
 #[inline(always)]
-unsafe fn four_rows<const L: u8>(rows: [*const u8; 4]) -> [u32; 16] {
+unsafe fn four_rows<const L: u8>(rows: Rows, first: usize) -> [u32; 16] {
     // SAFETY: the caller's contract.
     unsafe {
         #[cfg(target_arch = "x86_64")]
         if L == crate::device::soft::level::AVX512 {
             use std::arch::x86_64::*;
-            let x = _mm512_castsi128_si512(_mm_loadu_si128(rows[0].cast()));
-            let x = _mm512_inserti32x4::<1>(x, _mm_loadu_si128(rows[1].cast()));
-            let x = _mm512_inserti32x4::<2>(x, _mm_loadu_si128(rows[2].cast()));
-            return std::mem::transmute(_mm512_inserti32x4::<3>(x, _mm_loadu_si128(rows[3].cast())));
+            let x = _mm512_castsi128_si512(_mm_loadu_si128(rows.at(first).cast()));
+            let x = _mm512_inserti32x4::<1>(x, _mm_loadu_si128(rows.at(first + 1).cast()));
+            let x = _mm512_inserti32x4::<2>(x, _mm_loadu_si128(rows.at(first + 2).cast()));
+            return std::mem::transmute(_mm512_inserti32x4::<3>(
+                x,
+                _mm_loadu_si128(rows.at(first + 3).cast()),
+            ));
         }
-        std::mem::transmute(rows.map(|row| row.cast::<[u32; 4]>().read_unaligned()))
+        let mut words = [0; 16];
+        for row in 0..4 {
+            let four = rows.at(first + row).cast::<[u32; 4]>().read_unaligned();
+            words[4 * row..4 * row + 4].copy_from_slice(&four);
+        }
+        words
     }
 }
 
@@ -238,17 +290,17 @@ static NOTHING: [u32; 32] = [0; 32];
 #[inline(always)]
 pub(super) unsafe fn columns<const L: u8>(
     warp: &Warp,
-    left: Source,
-    right: Option<Source>,
+    pointers: &Pointers,
+    (left, right): (Source, Option<Source>),
     words: &mut [[u32; 16]; 4],
 ) {
     // SAFETY: the caller's contract.
     unsafe {
-        let (mut staged_left, mut staged_right) = (MaybeUninit::uninit(), MaybeUninit::uninit());
-        let left = left.rows(warp, &mut staged_left);
+        let (mut staged_left, mut staged_right) = (Staged::NOTHING, Staged::NOTHING);
+        let left = left.rows(warp, pointers, &mut staged_left);
         let right = match right {
-            Some(right) => right.rows(warp, &mut staged_right),
-            None => [NOTHING.as_ptr().cast(); 8],
+            Some(right) => right.rows(warp, pointers, &mut staged_right),
+            None => staged_right.behind(NOTHING.as_ptr().cast()),
         };
         let [a, b, c, d] = words;
         let to = [a.as_mut_ptr(), b.as_mut_ptr(), c.as_mut_ptr(), d.as_mut_ptr()];
@@ -257,11 +309,11 @@ pub(super) unsafe fn columns<const L: u8>(
 }
 
 /// The columns of two B, in the order of a tile's.
-struct Columns([Rows; 2]);
+struct Columns<'a>([Rows<'a>; 2]);
 
-impl Places for Columns {
+impl Places for Columns<'_> {
     #[inline(always)]
     unsafe fn at(&self, lane: usize) -> *mut u8 {
-        self.0[lane / 8][2 * (lane % 4) + lane / 4 % 2].cast_mut()
+        self.0[lane / 8].at(2 * (lane % 4) + lane / 4 % 2).cast_mut()
     }
 }

@@ -6,7 +6,7 @@
 //! order of Intel's AMX, except for subnormals ([`super::amx`] is used where there cannot be any), and gives the
 //! same bits at every level; a GPU has an order of its own that nobody documents.
 
-use super::fragment::{Element, Factor, NUMBERS, Source};
+use super::fragment::{Element, Factor, MAX_BASES, NUMBERS, Pointers, Source};
 use super::tile::{gather, scatter};
 use super::{Body, Handler, Inst, Warp, handler, mma_run};
 use crate::device::soft::level::Level;
@@ -23,6 +23,9 @@ pub fn operands(factor: Factor) -> (u16, u16) {
     let element = ELEMENTS.iter().position(|element| *element == factor.element);
     (element.unwrap_or(0) as u16, factor.k as u16)
 }
+
+/// Nothing comes from shared memory.
+const NO_POINTERS: Pointers = [[std::ptr::null(); 32]; MAX_BASES];
 
 struct Product;
 
@@ -47,8 +50,8 @@ impl Body for Product {
             let (b, c) = rest.split_at(factor.registers());
             let (mut left, mut right) = (Matrix([0.0; NUMBERS]), Matrix([0.0; NUMBERS]));
             let mut sums = Matrix([0.0; NUMBERS]);
-            factor.left::<L>(warp, &slots(a)[..a.len()], left.0.as_mut_ptr());
-            factor.right::<L>(warp, &slots(b)[..b.len()], None, right.0.as_mut_ptr());
+            factor.left::<L>(warp, &NO_POINTERS, &slots(a)[..a.len()], left.0.as_mut_ptr());
+            factor.right::<L>(warp, &NO_POINTERS, (&slots(b)[..b.len()], None), right.0.as_mut_ptr());
             gather(warp, &[c[0], c[1], c[2], c[3]], None, sums.0.as_mut_ptr());
             mma_run::one::<L>(&factor.order(), left.0.as_ptr(), right.0.as_ptr(), sums.0.as_mut_ptr());
             scatter::<L>(warp, sums.0.as_mut_ptr(), &[d[0], d[1], d[2], d[3]], None);

@@ -7,7 +7,7 @@
 //! has diverged, and for an address that is a fault.
 
 use super::address::Address;
-use super::fragment::{Factor, NUMBERS, Order, Source};
+use super::fragment::{Factor, NUMBERS, Order, Pointers, Source, Staged};
 use super::row::{Plain, Row};
 #[cfg(target_arch = "x86_64")]
 use super::row::{Ymm, Zmm};
@@ -22,7 +22,7 @@ use std::mem::MaybeUninit;
 #[derive(Debug, Clone, Default)]
 pub struct MmaRun {
     pub steps: Vec<Step>,
-    /// Address registers of the loads.
+    /// Address registers of the loads, at most [`super::fragment::MAX_BASES`].
     pub bases: Vec<Base>,
     /// Loaded registers that are read behind the run, and their slots.
     pub exports: Vec<(Source, u16)>,
@@ -69,18 +69,32 @@ impl MmaRun {
         slots
     }
 
-    /// Whether all addresses of the loads are multiples of 16 inside the shared memory.
+    /// Where the loads' addresses point to; `None` unless all are multiples of 16 inside the shared memory.
     ///
     /// # Safety
     /// The run belongs to the warp's code, and the CPU has level `L`.
     #[inline(always)]
-    unsafe fn inside<const L: u8>(&self, warp: &Warp) -> bool {
-        self.bases.iter().all(|base| {
-            // SAFETY: the caller's contract.
-            u64::from(warp.shared_len).checked_sub(16 + u64::from(base.most)).is_some_and(|limit| unsafe {
-                u32::inside::<L>(warp.slot(base.slot), 0, limit, 16, base.lanes)
-            })
-        })
+    unsafe fn look<const L: u8>(&self, warp: &Warp, pointers: &mut MaybeUninit<Pointers>) -> bool {
+        for (index, base) in self.bases.iter().enumerate() {
+            let Some(limit) = u64::from(warp.shared_len).checked_sub(16 + u64::from(base.most)) else {
+                return false;
+            };
+            // SAFETY: the caller's contract; there are at most as many bases as pointers have room.
+            unsafe {
+                let addresses = warp.slot::<u32>(base.slot);
+                if !u32::inside::<L>(addresses, 0, limit, 16, base.lanes) {
+                    return false;
+                }
+                let to = pointers.as_mut_ptr().cast::<[usize; 32]>().add(index);
+                let addresses = addresses.cast::<[u32; 32]>().read();
+                let mut places = [0; 32];
+                for lane in 0..32 {
+                    places[lane] = warp.shared as usize + addresses[lane] as usize;
+                }
+                to.write(places);
+            }
+        }
+        true
     }
 }
 
@@ -93,28 +107,35 @@ impl Body for Run {
         // SAFETY: the run and its slots belong to the warp's code.
         unsafe {
             let run = warp.block.code.mma_runs.get_unchecked((*ip).imm as usize);
-            if !is_possible::<L>(run, warp) {
+            let mut pointers = MaybeUninit::uninit();
+            if !is_possible::<L>(run, warp, &mut pointers) {
                 return ip.add(1);
             }
+            let pointers = &*pointers.as_ptr();
             take(warp, run.set);
             for step in &run.steps {
-                multiply::<L>(step, warp);
+                multiply::<L>(step, warp, pointers);
             }
-            export(run, warp);
+            export(run, warp, pointers);
             ip.add(1 + run.covers)
         }
     }
 }
 
-/// Whether the warp can do a run. If not, its tiles are put back for the single instructions.
+/// Whether the warp can do a run, and where its loads' addresses point to. If not, its tiles are put back for the
+/// single instructions.
 ///
 /// # Safety
 /// As for [`Body::run`].
 #[inline(always)]
-pub(super) unsafe fn is_possible<const L: u8>(run: &MmaRun, warp: &mut Warp) -> bool {
+pub(super) unsafe fn is_possible<const L: u8>(
+    run: &MmaRun,
+    warp: &mut Warp,
+    pointers: &mut MaybeUninit<Pointers>,
+) -> bool {
     // SAFETY: the caller's contract.
     unsafe {
-        let possible = warp.converged() && warp.active == !0 && run.inside::<L>(warp);
+        let possible = warp.converged() && warp.active == !0 && run.look::<L>(warp, pointers);
         if !possible {
             tile::put_back::<L>(warp, run.set);
         }
@@ -127,13 +148,16 @@ pub(super) unsafe fn is_possible<const L: u8>(run: &MmaRun, warp: &mut Warp) -> 
 /// # Safety
 /// As for [`Body::run`], with the addresses checked.
 #[inline(always)]
-pub(super) unsafe fn export(run: &MmaRun, warp: &Warp) {
+pub(super) unsafe fn export(run: &MmaRun, warp: &Warp, pointers: &Pointers) {
     for (source, slot) in &run.exports {
-        let mut staged = MaybeUninit::uninit();
+        let mut staged = Staged::NOTHING;
         // SAFETY: the caller's contract.
         unsafe {
-            let rows = source.rows(warp, &mut staged).map(|row| row.cast::<u128>().read_unaligned());
-            warp.slot::<[u128; 8]>(*slot).write(rows);
+            let rows = source.rows(warp, pointers, &mut staged);
+            for row in 0..8 {
+                let bytes = rows.at(row).cast::<u128>().read_unaligned();
+                warp.slot::<u128>(*slot).add(row).write(bytes);
+            }
         }
     }
 }
@@ -143,16 +167,17 @@ pub(super) unsafe fn export(run: &MmaRun, warp: &Warp) {
 /// # Safety
 /// As for [`Body::run`]; the warp has the tiles, and the addresses are checked.
 #[inline(always)]
-pub(super) unsafe fn multiply<const L: u8>(step: &Step, warp: &Warp) {
+pub(super) unsafe fn multiply<const L: u8>(step: &Step, warp: &Warp, pointers: &Pointers) {
     let scratch = warp.block.scratch.cast::<f32>();
     // SAFETY: the caller's contract.
     unsafe {
         let right = scratch.add(NUMBERS * step.rows.len());
         for (column, (first, second)) in step.columns.iter().enumerate() {
-            step.factor.right::<L>(warp, first, second.as_deref(), right.add(NUMBERS * column));
+            let to = right.add(NUMBERS * column);
+            step.factor.right::<L>(warp, pointers, (first, second.as_deref()), to);
         }
         for (row, sources) in step.rows.iter().enumerate() {
-            step.factor.left::<L>(warp, sources, scratch.add(NUMBERS * row));
+            step.factor.left::<L>(warp, pointers, sources, scratch.add(NUMBERS * row));
         }
         grid::<L>(step, warp, scratch, right);
     }

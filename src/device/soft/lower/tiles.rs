@@ -3,11 +3,11 @@
 
 use super::emit::{Emitter, Operands, Result};
 use super::liveness::{is_live, reads, writes};
-use crate::device::soft::exec::fragment::{Factor, Source};
+use crate::device::soft::exec::fragment::{Factor, MAX_BASES, Source};
 use crate::device::soft::exec::mma_run::{self, Base, MAX_SIDE, MAX_STEPS, MmaRun};
 use crate::device::soft::exec::tile::{self, MAX_TILES, SLOTS, Tile};
 use crate::ptx::typed::{AddressSpace, Entry, Instruction, Op, Operand, Reg};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// `mma sum, a, b, sum`
 struct Product {
@@ -183,13 +183,15 @@ impl Tiling {
         (!run.steps.is_empty()).then_some(run)
     }
 
-    /// Whether no load of a run changes an address or a sum.
+    /// Whether a run's loads have few addresses and change none of them, and no sum.
     fn fits(&self, run: &Run) -> bool {
         let loads = || run.steps.iter().flat_map(|step| &step.loads);
         let sums =
             run.steps.iter().flat_map(|step| &step.tiles).flat_map(|tile| self.tiles[*tile].registers());
-        let fixed: Vec<Reg> = sums.chain(loads().map(|load| load.address)).collect();
-        loads().all(|load| load.to.iter().all(|reg| !fixed.contains(reg)))
+        let addresses: HashSet<Reg> = loads().map(|load| load.address).collect();
+        let few = addresses.len() <= MAX_BASES;
+        let fixed: HashSet<Reg> = sums.chain(addresses).collect();
+        few && loads().all(|load| load.to.iter().all(|reg| !fixed.contains(reg)))
     }
 
     /// Notes where registers must not be stale.
@@ -302,18 +304,16 @@ impl Emitter<'_> {
     /// Notes where the registers of a load come from, and the address.
     fn load_of_run(&mut self, load: &Load, run: &mut MmaRun, loaded: &mut HashMap<Reg, Source>) {
         let Load { address, offset, transposed, to } = load;
-        let (address, offset, transposed) = (self.place_of(*address), *offset, *transposed);
+        let (slot, offset, transposed) = (self.place_of(*address), *offset, *transposed);
+        let base = run.bases.iter().position(|base| base.slot == slot).unwrap_or_else(|| {
+            run.bases.push(Base { slot, most: 0, lanes: 0 });
+            run.bases.len() - 1
+        });
+        run.bases[base].most = run.bases[base].most.max(offset);
+        run.bases[base].lanes |= u32::MAX >> (32 - 8 * to.len());
         for (matrix, reg) in to.iter().enumerate() {
-            let lane = 8 * matrix as u8;
-            loaded.insert(*reg, Source::Matrix { address, offset, lane, transposed });
-        }
-        let lanes = u32::MAX >> (32 - 8 * to.len());
-        match run.bases.iter_mut().find(|base| base.slot == address) {
-            Some(base) => {
-                base.most = base.most.max(offset);
-                base.lanes |= lanes;
-            }
-            None => run.bases.push(Base { slot: address, most: offset, lanes }),
+            let (base, lane) = (base as u8, 8 * matrix as u8);
+            loaded.insert(*reg, Source::Matrix { base, lane, offset, transposed });
         }
     }
 
