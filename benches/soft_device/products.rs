@@ -10,7 +10,7 @@ const SIZE: usize = 512;
 /// Where no vector instructions help.
 const SMALL_SIZE: usize = 128;
 const STAGES: usize = 3;
-const ROUNDS: usize = 61;
+const ROUNDS: usize = 15;
 
 fn value(index: usize) -> f32 {
     ((index * 2_654_435_761) >> 8) as u16 as f32 / 65536.0 - 0.5
