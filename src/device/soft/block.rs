@@ -168,6 +168,7 @@ impl<'a> Job<'a> {
         scratch.tally.finish(counting, &mut totals);
     }
 
+    /// Makes room for the blocks of one cluster, and runs clusters there.
     fn run_blocks(&self, scratch: &mut Scratch) {
         let _registers = self.code.configure();
         let warps = self.warps() as usize;
@@ -222,6 +223,17 @@ impl<'a> Job<'a> {
             peer: &peers[rank],
         };
         let mut residents: Vec<Resident> = views.iter().enumerate().map(resident).collect();
+        self.run_clusters(&mut residents, || {
+            // SAFETY: the scratch memory has that many lines.
+            unsafe {
+                shared.write_bytes(POISON, shared_lines * blocks);
+                local.write_bytes(POISON, local_lines * blocks);
+            }
+        });
+    }
+
+    /// Runs clusters in the places of `residents`, in memory that `poison` makes fresh, until none is left.
+    fn run_clusters(&self, residents: &mut [Resident], poison: impl Fn()) {
         let clusters = self.clusters().iter().map(|n| u64::from(*n)).product();
         let shuffle = self.chance.as_ref().map(|chance| chance.shuffle(clusters));
         loop {
@@ -230,11 +242,7 @@ impl<'a> Job<'a> {
                 break;
             }
             let cluster = shuffle.map_or(next, |shuffle| shuffle.at(next));
-            // SAFETY: the scratch memory has that many lines.
-            unsafe {
-                shared.write_bytes(POISON, shared_lines * blocks);
-                local.write_bytes(POISON, local_lines * blocks);
-            }
+            poison();
             for (rank, resident) in residents.iter_mut().enumerate() {
                 let place = self.place(cluster, rank);
                 self.checked(|checker| {
@@ -242,7 +250,7 @@ impl<'a> Job<'a> {
                 });
                 self.restart(resident, &place);
             }
-            if let Err((rank, fault)) = self.run_cluster(&mut residents) {
+            if let Err((rank, fault)) = self.run_cluster(residents) {
                 self.record(cluster, self.place(cluster, rank), fault);
             }
             self.checked(|checker| {

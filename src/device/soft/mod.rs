@@ -5,6 +5,8 @@
 //! `block`). Memory has 64-bit device addresses with gaps between allocations (`memory`): every access is
 //! checked, and a bad one becomes a [`DeviceError::Fault`] that names kernel, line, thread and address.
 //!
+//! The blocks of a cluster run together (`cluster`), on one worker.
+//!
 //! Results do not depend on the CPU's instruction set or on the number of threads, except for the order of
 //! atomic operations.
 

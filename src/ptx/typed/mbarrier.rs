@@ -6,8 +6,10 @@ use super::reader::{Address, Reader, Result};
 use super::{AddressSpace, Instruction, MbarrierOp, Op, Operand, Order};
 use crate::ptx::ast::Type;
 
+type Form = fn(Reader) -> Result<Instruction>;
+
 pub(super) fn mbarrier(mut reader: Reader) -> Result<Instruction> {
-    let forms: [(&str, fn(Reader) -> Result<Instruction>); 9] = [
+    let forms: [(&str, Form); 9] = [
         ("init", init),
         ("inval", invalidate),
         ("arrive", arrive),
