@@ -6,23 +6,29 @@
 // Tables are clearer with the types of their rows spelled in place.
 #![allow(clippy::type_complexity)]
 
+mod atomics;
 mod call;
 #[path = "../common/mod.rs"]
 mod common;
 mod compare;
 mod control;
 mod convert;
+mod convert_narrow;
 mod double;
 mod exact;
 mod faults;
 mod float;
+mod half;
 mod integer;
 mod matrix;
+mod mbarrier;
 mod memory;
 mod module;
 mod probe;
+mod products;
 mod rare_integer;
 mod refused;
 mod rounding;
+mod spaces;
 mod warp;
 mod wmma;

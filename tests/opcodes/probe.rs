@@ -6,8 +6,12 @@ use ddpm_ptx::device::{Access, Arg, Buffer, DeviceError, Element, Kernel, Launch
 /// A kernel from the text behind the preamble; its single entry is called `k`. Lines of the text count from 1, the
 /// origin of each, in a file `probe.ptx`.
 pub fn kernel(body: &str, block: [u32; 3]) -> &'static Kernel {
-    const PREAMBLE: &str = ".version 8.0\n.target sm_80\n.address_size 64\n";
-    let ptx = format!("{PREAMBLE}{body}\n");
+    kernel_for("sm_80", body, block)
+}
+
+/// As [`kernel`], for another target.
+pub fn kernel_for(target: &str, body: &str, block: [u32; 3]) -> &'static Kernel {
+    let ptx = format!(".version 8.0\n.target {target}\n.address_size 64\n{body}\n");
     let params =
         ddpm_ptx::ptx::parse(&ptx).map_or(0, |module| module.functions.last().map_or(0, |k| k.params.len()));
     let lines = ptx.lines().count() as u32;
@@ -96,11 +100,17 @@ impl Probe<'_> {
 
     /// The result for each case, zero-extended.
     pub fn run(&self, cases: &[Case]) -> Vec<u64> {
+        self.run_for("sm_80", cases)
+    }
+
+    /// As [`Probe::run`], for another target.
+    pub fn run_for(&self, target: &str, cases: &[Case]) -> Vec<u64> {
         let input = device().upload(cases.as_flattened()).expect("memory");
         let output = device().alloc_zeroed::<u64>(cases.len()).expect("memory");
         let count = u32::try_from(cases.len()).expect("a table of tests");
         let args = vec![pointer(&input), pointer(&output), Arg::U32(count)];
-        launch(kernel(&self.ptx(), [THREADS, 1, 1]), [count.div_ceil(THREADS), 1, 1], args)
+        let kernel = kernel_for(target, &self.ptx(), [THREADS, 1, 1]);
+        launch(kernel, [count.div_ceil(THREADS), 1, 1], args)
             .unwrap_or_else(|error| panic!("{}: {error}", self.text));
         output.to_vec().expect("readable")
     }

@@ -112,9 +112,14 @@ pub(super) fn mma(mut reader: Reader) -> Result<Instruction> {
 
 /// Takes the type of A or B.
 fn factor(reader: &mut Reader) -> Result<Factor> {
-    match reader.choice(&[("s4", true), ("u4", false)]) {
-        Some(signed) => Ok(Factor::Nibble { signed }),
-        None => Ok(Factor::Typed(reader.ty()?)),
+    let found = reader.first(|name| match name {
+        "s4" => Some(Factor::Nibble { signed: true }),
+        "u4" => Some(Factor::Nibble { signed: false }),
+        name => Type::parse(name).map(Factor::Typed),
+    });
+    match found {
+        Some(factor) => Ok(factor),
+        None => reader.fail("has no type"),
     }
 }
 

@@ -74,11 +74,17 @@ impl<'a, 's> Reader<'a, 's> {
         }
     }
 
+    /// Takes the first modifier that `parse` knows.
+    pub fn first<T>(&mut self, parse: impl Fn(&str) -> Option<T>) -> Option<T> {
+        let (at, found) = self.modifiers.iter().enumerate().find_map(|(at, m)| Some((at, parse(m)?)))?;
+        self.modifiers.remove(at);
+        Some(found)
+    }
+
     /// Takes the first modifier that is a type.
     pub fn ty(&mut self) -> Result<Type> {
-        let found = self.modifiers.iter().position(|m| Type::parse(m).is_some());
-        match found {
-            Some(at) => Ok(Type::parse(self.modifiers.remove(at)).expect("a type")),
+        match self.first(Type::parse) {
+            Some(ty) => Ok(ty),
             None => self.fail("has no type"),
         }
     }

@@ -129,7 +129,7 @@ enum Basic {
     Ordered,
 }
 
-/// The handler of a comparison; `None` for packed types, which have two results.
+/// The handler of a comparison; `None` for packed types, which have two results, and for `.ftz` of f16.
 pub fn plan(comparison: Comparison, ty: Compared, level: Level) -> Option<Plan> {
     use Comparison::*;
     let (basic, swap, invert) = match comparison {
@@ -156,7 +156,7 @@ pub fn plan(comparison: Comparison, ty: Compared, level: Level) -> Option<Plan> 
         Compared::Float { ty: Float::F32, ftz: false } => on_f32(basic, level),
         Compared::Float { ty: Float::F32, ftz: true } => on_flushed(basic, level),
         Compared::Float { ty: Float::F64, .. } => on_f64(basic, level),
-        Compared::Float { ty: Float::F16, .. } => on_half(basic, level, f16_to_f32),
+        Compared::Float { ty: Float::F16, ftz: false } => on_half(basic, level, f16_to_f32),
         Compared::Float { ty: Float::Bf16, .. } => on_half(basic, level, bf16_to_f32),
         Compared::Float { .. } => return None,
     };

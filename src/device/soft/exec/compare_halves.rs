@@ -1,4 +1,4 @@
-//! Comparisons of packed 16-bit floats, one half at a time.
+//! Comparisons of packed 16-bit floats, and of flushed ones, one half at a time.
 
 use super::half::{bf16_to_f32, f16_to_f32};
 use super::{Inst, Warp, compare};
@@ -97,8 +97,9 @@ pub unsafe fn set_pred(ip: *const Inst, warp: &mut Warp) -> *const Inst {
         let i = &*ip;
         let mask = warp.mask(i);
         let [low, high] = compared(i, warp);
-        warp.set_pred(i.d, mask, low);
+        // A single half has both results in one predicate; the low one is its own.
         warp.set_pred(i.site, mask, high);
+        warp.set_pred(i.d, mask, low);
         ip.add(1)
     }
 }

@@ -317,7 +317,13 @@ impl Emitter<'_> {
         second: Option<u16>,
     ) -> Result<()> {
         let Some(plan) = compare::plan(comparison, ty, self.level) else {
-            return self.compare_halves(instruction, comparison, ty, logic, [first, second.unwrap_or(first)]);
+            return self.compare_halves(
+                instruction,
+                comparison,
+                ty,
+                logic,
+                [first, second.unwrap_or(SINK_PREDICATE)],
+            );
         };
         let operand = match ty {
             Compared::Int(int) => int_type(int),
