@@ -334,7 +334,7 @@ impl<'a> Job<'a> {
     /// Lets the warps of a barrier go if it is complete.
     fn release(&self, id: usize, warps: &mut [Warp], turn: &mut Turn) {
         if let Some(waiting) = turn.release(id, warps) {
-            self.checked(|checker| checker.shadow.races.order.complete(id, waiting));
+            self.checked(|checker| checker.shadow.races.complete(id, waiting, checker.copies.targets()));
         }
     }
 

@@ -166,9 +166,12 @@ pub(super) fn shared_space(reader: &Reader, named: bool, address: &Address) -> R
 pub(super) fn load(mut reader: Reader) -> Result<Instruction> {
     let address = reader.address(1)?;
     let constant = reader.flag("nc") || reader.ast.opcode == "ldu";
-    let access = access(&mut reader, &address, Direction::Load)?;
+    let mut access = access(&mut reader, &address, Direction::Load)?;
     if constant && (access.space != AddressSpace::Global || access.order != Order::Weak) {
         return reader.fail("is for .global memory that nobody writes");
+    }
+    if constant {
+        access.order = Order::ReadOnly;
     }
     if let Some(halves) = whole(&reader, 0)? {
         return reader.done(Op::Load(access), halves.to_vec(), vec![address.base]);

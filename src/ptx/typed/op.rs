@@ -275,6 +275,8 @@ pub enum Reach {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Order {
     Weak,
+    /// `.nc`: of memory that nobody writes while the kernel runs.
+    ReadOnly,
     Volatile,
     Relaxed(Reach),
     Acquire(Reach),

@@ -4,11 +4,11 @@ use super::checker::Checker;
 use super::collect::{Elsewhere, Found, Who};
 use super::finding::Kind;
 use super::memory::{self, Touch};
-use super::race::{Conflict, Deed, Home, Stamp, Step};
+use super::race::{SHARED, Conflict, Deed, Home, Stamp, Step};
 use super::watched::Mode;
 use crate::device::soft::exec::Warp;
 use crate::device::soft::exec::access::read_place;
-use crate::ptx::typed::Op;
+use crate::ptx::typed::{Op, Order};
 
 impl Checker {
     /// Looks whether an access is ordered with those of other threads.
@@ -26,7 +26,11 @@ impl Checker {
             Mode::CopySource | Mode::CopyTarget => return,
         };
         let (lanes, offsets, bytes, site) = (touch.lanes, touch.offsets, touch.bytes, touch.site);
-        self.step(warp, &Step { deed, warp: touch.warp, lanes, home, offsets, bytes, site });
+        let step = Step { deed, warp: touch.warp, lanes, home, offsets, bytes, site };
+        self.step(warp, &step);
+        let watched = &warp.block.code.watched.list[site as usize];
+        let returns = !watched.writes.is_empty();
+        self.shadow.races.synchronise(&step, warp.block.regions, &watched.op, returns);
     }
 
     pub(super) fn step(&mut self, warp: &Warp, step: &Step) {
@@ -47,18 +51,35 @@ impl Checker {
         let own = self.shadow.races.order.is_here(other)
             && other.warp() == step.warp
             && other.lane() == conflict.lane;
-        if own && step.deed == Deed::Copy {
+        if other.is_pending() && own && step.deed == Deed::Copy {
             // Groups of one thread complete in their order, copies of one group do not.
             if self.same_group(step.warp, conflict.lane, conflict.offset) {
                 self.one_sided(warp, step, conflict, Kind::CopyOverlap);
             }
-        } else if own {
+        } else if other.is_pending() && own {
             self.one_sided(warp, step, conflict, Kind::PendingCopy);
         } else if self.is_same_store(step, conflict) && same_value(warp, step, conflict) {
             self.one_sided(warp, step, conflict, Kind::SameValue);
         } else {
             self.race(warp, step, conflict);
         }
+    }
+
+    /// A lane arrives at a barrier object, which completes the phase or not.
+    pub fn arrive(&mut self, warp: &Warp, lane: u32, object: *const u64, completes: bool) {
+        let location = (SHARED, object as u64 - warp.shared as u64);
+        self.shadow.races.order.arrive_at_object(warp.index, lane, location, completes);
+    }
+
+    /// A lane has seen that a phase of a barrier object is complete.
+    pub fn waited(&mut self, warp: &Warp, lane: u32, object: *const u64) {
+        let location = (SHARED, object as u64 - warp.shared as u64);
+        self.shadow.races.order.wait_for_object(warp.index, 1 << lane, location);
+    }
+
+    /// A barrier object begins or ends.
+    pub fn reset(&mut self, warp: &Warp, object: *const u64) {
+        self.shadow.races.order.reset_object((SHARED, object as u64 - warp.shared as u64));
     }
 
     /// A finding at the access that is looked at.
@@ -110,6 +131,11 @@ impl Checker {
             sides.reverse();
         }
         let (first, second) = (what(sides[0].site), what(sides[1].site));
+        if sides.iter().any(|side| is_read_only(warp, side.site)) {
+            let message = "a read with .nc of what the same launch writes".to_string();
+            let note = "ld.global.nc is for memory that nobody writes while the kernel runs";
+            return self.report(warp, Kind::NonCoherent, sides, address, message, format!("the {second}"), note);
+        }
         let message =
             format!("this {first} and the {second} of another thread are in no order ({memory} memory)");
         self.report(warp, Kind::Race, sides, address, message, format!("the {second}"), note);
@@ -193,6 +219,11 @@ fn deed(warp: &Warp, site: u32) -> &'static str {
         Some(Op::CopyAsync { .. }) => "copy",
         _ => "read",
     }
+}
+
+fn is_read_only(warp: &Warp, site: u32) -> bool {
+    let op = warp.block.code.watched.list.get(site as usize).map(|watched| &watched.op);
+    matches!(op, Some(Op::Load(access)) if access.order == Order::ReadOnly)
 }
 
 fn address(warp: &Warp, step: &Step, conflict: &Conflict) -> u64 {

@@ -70,6 +70,12 @@ impl Copies {
         &mut self.threads[(32 * warp + lane) as usize]
     }
 
+    /// Where copies are on their way to, from the first byte to the one behind the last.
+    pub fn targets(&self) -> impl Iterator<Item = (u32, u32)> {
+        let all = self.threads.iter().filter(|_| self.count != 0).flat_map(|thread| &thread.pending);
+        all.map(|pending| (pending.offset as u32, pending.offset as u32 + pending.copy.size))
+    }
+
     /// Some copies of a warp land, if they land at random.
     pub fn land_some(&mut self, warp: u32, chance: &Chance) {
         if self.count == 0 || self.landing != Landing::Random {
@@ -230,6 +236,11 @@ impl Checker {
             self.shadow.races.landed(warp.index, lane, pending.offset, pending.copy.size, pending.stamp);
             self.read_source(warp, lane, site, &pending.copy, false);
         }
+    }
+
+    /// All copies that lanes have issued land, for whoever is told that they have.
+    pub(super) fn land_all(&mut self, warp: &Warp, mask: u32) {
+        lanes(mask).for_each(|lane| self.wait(warp, lane, ALL));
     }
 
     /// Whether two copies of a thread to one place are in one group, the newer one being issued now.

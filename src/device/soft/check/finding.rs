@@ -58,6 +58,8 @@ pub enum Kind {
     Race,
     /// Several lanes of one store write the same value to one place.
     SameValue,
+    /// A read with `.nc` of what the same launch writes.
+    NonCoherent,
     /// What an asynchronous copy reads or writes is accessed before its thread has waited for it.
     PendingCopy,
     /// Two copies of one group go to one place.
@@ -76,7 +78,7 @@ pub enum Kind {
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Kind; 32] = [
+    pub const ALL: [Kind; 33] = [
         Kind::OutOfBounds,
         Kind::UseAfterFree,
         Kind::SharedBounds,
@@ -102,6 +104,7 @@ impl Kind {
         Kind::CopySize,
         Kind::Race,
         Kind::SameValue,
+        Kind::NonCoherent,
         Kind::PendingCopy,
         Kind::CopyOverlap,
         Kind::ForgottenCopy,
@@ -139,6 +142,7 @@ impl Kind {
             Kind::CopySize => "copy-size",
             Kind::Race => "race",
             Kind::SameValue => "same-value",
+            Kind::NonCoherent => "non-coherent",
             Kind::PendingCopy => "pending-copy",
             Kind::CopyOverlap => "copy-overlap",
             Kind::ForgottenCopy => "forgotten-copy",

@@ -9,7 +9,7 @@ use super::registers::{set_valid, valid};
 use super::watched::{Mode, Watched};
 use crate::device::soft::exec::access::read_place;
 use crate::device::soft::exec::{Body, Inst, Warp};
-use crate::ptx::typed::Op;
+use crate::ptx::typed::{MbarrierOp, Op};
 
 /// What the watches share: the instruction's entry in the table, and the checker, which nothing else uses
 /// while a watch does.
@@ -144,6 +144,9 @@ impl Body for Memory {
                 checker.copy(warp, site, lanes)
             } else {
                 checker.use_one(warp, site, watched.reads[0], lanes);
+                if let Op::Mbarrier { op: MbarrierOp::ArriveOnCopies { .. }, .. } = watched.op {
+                    checker.land_all(warp, lanes);
+                }
                 checker.reference(warp, site, reference, lanes, |checker, touch| {
                     checker.transfer(warp, watched, touch);
                 })
@@ -161,6 +164,19 @@ pub unsafe fn exit(ip: *const Inst, warp: &mut Warp) -> *const Inst {
         let (_, checker) = parts(ip, warp);
         checker.exit_copies(warp, lanes, (*ip).imm as u32);
         checker.shadow.races.order.exit(warp.index, lanes);
+        ip.add(1)
+    }
+}
+
+/// `fence`, `membar`
+pub unsafe fn fence(ip: *const Inst, warp: &mut Warp) -> *const Inst {
+    // SAFETY: the caller keeps the contract of `Handler`; a watch is not the last instruction.
+    unsafe {
+        let lanes = executing(ip, warp);
+        let (watched, checker) = parts(ip, warp);
+        if let Op::Fence(order) = watched.op {
+            checker.shadow.races.fence(warp.index, lanes, order);
+        }
         ip.add(1)
     }
 }

@@ -109,7 +109,10 @@ pub unsafe fn update(ip: *const Inst, warp: &mut Warp) -> *const Inst {
             let count = if i.c == 1 { read_place(warp, access.elements[0], lane) } else { 1 };
             let before = object.read();
             match operate(i.imm, before, count as u32) {
-                Ok(after) => object.write(after),
+                Ok(after) => {
+                    object.write(after);
+                    tell(warp, i.imm, lane as u32, object, before);
+                }
                 Err(cause) => return warp.fail(warp.pc_of(ip), cause, Some(lane as u32)),
             }
             if let Some(destination) = access.elements.get(i.c as usize) {
@@ -117,6 +120,19 @@ pub unsafe fn update(ip: *const Inst, warp: &mut Warp) -> *const Inst {
             }
         }
         ip.add(1)
+    }
+}
+
+/// Tells the checks, if there are any, of an operation on an object, which had other bits before.
+unsafe fn tell(warp: &Warp, op: i32, lane: u32, object: *const u64, before: u64) {
+    // SAFETY: checked code runs with a checker, which nothing else uses meanwhile; the object is one.
+    let (checker, after) = unsafe { (warp.block.checker.as_mut(), object.read()) };
+    let Some(checker) = checker else { return };
+    let phase = |bits: u64| State::unpack(bits).map(|state| state.phase);
+    match op {
+        INIT | INVALIDATE => checker.reset(warp, object),
+        EXPECT_BYTES => {}
+        _ => checker.arrive(warp, lane, object, phase(before) != phase(after)),
     }
 }
 
@@ -144,6 +160,9 @@ pub unsafe fn test(ip: *const Inst, warp: &mut Warp) -> *const Inst {
                 return warp.fail(warp.pc_of(ip), cause, Some(lane as u32));
             };
             complete |= u32::from(state.is_complete(asked)) << lane;
+            if state.is_complete(asked) && !warp.block.checker.is_null() {
+                (*warp.block.checker).waited(warp, lane as u32, object);
+            }
         }
         warp.set_pred(i.d, mask, complete);
         if complete == mask {

@@ -55,6 +55,7 @@ impl Emitter<'_> {
         match () {
             () if waits(&watched.op) => watch::sync,
             () if watched.op == Op::Exit => watch::exit,
+            () if matches!(watched.op, Op::Fence(_)) => watch::fence,
             () if !watched.references.is_empty() => handler::<watch::Memory>(self.level),
             // An invalid source of a selection leads to a closer look, all others are simple.
             () if simple || watched.op == Op::Select => watch::registers,

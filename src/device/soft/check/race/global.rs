@@ -3,7 +3,7 @@
 use super::cell::{after, objection};
 use super::crowd::Crowds;
 use super::stamp::Stamp;
-use super::visit::{Conflict, Context, Deed, Groups, Strength, Visit};
+use super::visit::{Conflict, Context, Deed, Groups, Offsets, Strength, Visit};
 use std::ops::Range;
 
 /// The shadow of one allocation.
@@ -37,20 +37,24 @@ impl GlobalShadow {
         context: &Context,
         crowds: &mut Crowds,
         visit: &Visit,
+        offsets: &Offsets,
         found: &mut Vec<Conflict>,
     ) {
-        if visit.strength == Strength::Weak && visit.is_row() && self.visit_row(context, visit) {
+        if visit.strength == Strength::Weak
+            && visit.is_row(offsets)
+            && self.visit_row(context, visit, offsets[0])
+        {
             return;
         }
         match visit.deed {
-            Deed::Read => self.read(context, crowds, visit, found),
-            Deed::Write | Deed::Atomic | Deed::Copy => self.write(context, crowds, visit, found),
+            Deed::Read => self.read(context, crowds, visit, offsets, found),
+            Deed::Write | Deed::Atomic | Deed::Copy => self.write(context, crowds, visit, offsets, found),
         }
     }
 
     /// A row of cells that nobody else of the launch has touched, or has only read.
-    fn visit_row(&mut self, context: &Context, visit: &Visit) -> bool {
-        let all = self.cells(visit.offsets[0], 32 * visit.bytes);
+    fn visit_row(&mut self, context: &Context, visit: &Visit, start: u64) -> bool {
+        let all = self.cells(start, 32 * visit.bytes);
         let launch = visit.horizon.launch;
         if !self.writes[all.clone()].iter().all(|stamp| *stamp < launch) {
             return false;
@@ -62,10 +66,11 @@ impl GlobalShadow {
                 stamps.fill(visit.stamp.of_lane(lane));
             }
         };
+        let careful = context.is_careful(visit);
         let own = |reads: &[Stamp]| {
             let lanes = (0..).zip(reads.chunks_exact(each));
             lanes.into_iter().all(|(lane, stamps)| {
-                stamps.iter().all(|stamp| *stamp < launch || is_own(visit, lane, *stamp))
+                stamps.iter().all(|stamp| *stamp < launch || (!careful && is_own(visit, lane, *stamp)))
             })
         };
         match visit.deed {
@@ -77,10 +82,18 @@ impl GlobalShadow {
         true
     }
 
-    fn read(&mut self, context: &Context, crowds: &mut Crowds, visit: &Visit, found: &mut Vec<Conflict>) {
-        for (offset, lanes) in Groups::of(visit).iter() {
+    fn read(
+        &mut self,
+        context: &Context,
+        crowds: &mut Crowds,
+        visit: &Visit,
+        offsets: &Offsets,
+        found: &mut Vec<Conflict>,
+    ) {
+        let careful = context.is_careful(visit);
+        for (offset, lanes) in Groups::of(visit, offsets).iter() {
             for cell in self.cells(offset, visit.bytes) {
-                if !visit.horizon.knows(self.writes[cell]) {
+                if careful || !visit.horizon.knows(self.writes[cell]) {
                     self.check(context, crowds, visit, lanes, cell, true, found);
                 }
                 let old = self.reads[cell];
@@ -95,14 +108,22 @@ impl GlobalShadow {
         }
     }
 
-    fn write(&mut self, context: &Context, crowds: &mut Crowds, visit: &Visit, found: &mut Vec<Conflict>) {
+    fn write(
+        &mut self,
+        context: &Context,
+        crowds: &mut Crowds,
+        visit: &Visit,
+        offsets: &Offsets,
+        found: &mut Vec<Conflict>,
+    ) {
+        let careful = context.is_careful(visit);
         for lane in visit.each_lane() {
-            for cell in self.cells(visit.offsets[lane as usize], visit.bytes) {
+            for cell in self.cells(offsets[lane as usize], visit.bytes) {
                 let (written, read) = (self.writes[cell], self.reads[cell]);
-                if !visit.horizon.knows(written) && !is_own(visit, lane, written) {
+                if careful || !(visit.horizon.knows(written) || is_own(visit, lane, written)) {
                     self.check(context, crowds, visit, 1 << lane, cell, true, found);
                 }
-                if !visit.horizon.knows(read) && !is_own(visit, lane, read) {
+                if careful || !(visit.horizon.knows(read) || is_own(visit, lane, read)) {
                     self.check(context, crowds, visit, 1 << lane, cell, false, found);
                 }
                 self.writes[cell] = match visit.strength {

@@ -7,6 +7,7 @@
 
 use super::clock::Clock;
 use super::stamp::{Stamp, Tick};
+use super::visit::lanes;
 use crate::ptx::typed::Reach;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -34,6 +35,13 @@ impl Release {
     fn reaches(&self, block: u32, reach: Reach) -> bool {
         self.block == block || (self.reach != Reach::Block && reach != Reach::Block)
     }
+}
+
+/// An `mbarrier`: what the arrivals of the phase hand on, and those of all complete phases.
+#[derive(Debug, Default)]
+struct Object {
+    arrivals: Vec<Release>,
+    complete: Clock,
 }
 
 /// The clocks of a warp's lanes.
@@ -100,6 +108,7 @@ pub struct HappensBefore {
     /// What those who have arrived at a barrier and gone on have handed on.
     arrived: [Vec<Release>; 16],
     locations: HashMap<Location, Vec<Release>>,
+    objects: HashMap<Location, Object>,
 }
 
 impl HappensBefore {
@@ -109,6 +118,7 @@ impl HappensBefore {
         self.launch = self.tick;
         self.begun.clear();
         self.locations.clear();
+        self.objects.clear();
     }
 
     /// `threads` threads begin, which nothing but the launch has put in order.
@@ -211,8 +221,9 @@ impl HappensBefore {
         self.arrived[barrier].push(release);
     }
 
-    /// A barrier is complete, and the warps of `waiting` go on.
-    pub fn complete(&mut self, barrier: usize, waiting: u32) {
+    /// A barrier is complete, and the warps of `waiting` go on; whether every thread now knows what every other
+    /// has done.
+    pub fn complete(&mut self, barrier: usize, waiting: u32) -> bool {
         let arrived = std::mem::take(&mut self.arrived[barrier]);
         let absent =
             |(index, warp): (usize, &Standing)| waiting >> index & 1 == 0 && warp.live | warp.left != 0;
@@ -221,7 +232,8 @@ impl HappensBefore {
         let members: Vec<u32> =
             (0..self.warps.len() as u32).filter(|warp| waiting >> warp & 1 != 0).collect();
         if arrived.is_empty() && !partial {
-            return self.align(&members);
+            self.align(&members);
+            return true;
         }
         let mut clock = Clock::default();
         arrived.iter().for_each(|release| release.add_to(&mut clock));
@@ -232,6 +244,7 @@ impl HappensBefore {
         for warp in members {
             self.settle(warp, clock.clone());
         }
+        false
     }
 
     /// Every thread of the block knows what every other has done.
@@ -278,8 +291,9 @@ impl HappensBefore {
             }
             return;
         }
-        let release = self.release(warp, lanes & live, Reach::Block);
-        self.acquire(warp, lanes & live, &release, Reach::Block);
+        let mut clock = Clock::default();
+        self.release(warp, lanes & live, Reach::Block).add_to(&mut clock);
+        self.acquire(warp, lanes & live, &clock);
     }
 
     /// Lanes of a warp are gone.
@@ -312,37 +326,48 @@ impl HappensBefore {
     }
 
     /// Some lanes of a warp learn what was handed on to them.
-    pub fn acquire(&mut self, warp: u32, lanes: u32, release: &Release, reach: Reach) {
-        if !release.reaches(self.block, reach) {
-            return;
-        }
+    fn acquire(&mut self, warp: u32, lanes: u32, learnt: &Clock) {
         let standing = &mut self.warps[warp as usize];
         let all = lanes & standing.live == standing.live;
         if let (false, Clocks::Same(clock)) = (all, &standing.clocks) {
             standing.clocks = Clocks::Lanes(Box::new(std::array::from_fn(|_| clock.clone())));
         }
         match &mut standing.clocks {
-            Clocks::Same(clock) => release.add_to(clock),
+            Clocks::Same(clock) => clock.join(learnt),
             Clocks::Lanes(clocks) => {
                 let chosen = clocks.iter_mut().enumerate().filter(|(lane, _)| lanes >> lane & 1 != 0);
-                chosen.for_each(|(_, clock)| release.add_to(clock));
+                chosen.for_each(|(_, clock)| clock.join(learnt));
             }
         }
     }
 
-    /// A fence: what its lanes have observed is known from here on, and what they write with strong writes
-    /// hands on what they know now.
-    pub fn fence(&mut self, warp: u32, lanes: u32, reach: Reach) {
-        let mut fenced = self.warps[warp as usize].fenced.take().unwrap_or_default();
-        let observed = |lane: u32| lanes >> lane & 1 != 0;
-        for lane in (0..32).filter(|lane| observed(*lane)) {
-            for release in std::mem::take(&mut fenced[lane as usize].observed) {
-                self.acquire(warp, 1 << lane, &release, reach);
-            }
+    /// One lane learns what was handed on to it.
+    fn acquire_all(&mut self, warp: u32, lane: u32, releases: &[Release], reach: Reach) {
+        let mut clock = Clock::default();
+        for release in releases.iter().filter(|release| release.reaches(self.block, reach)) {
+            release.add_to(&mut clock);
         }
+        if !clock.is_empty() {
+            self.acquire(warp, 1 << lane, &clock);
+        }
+    }
+
+    /// What lanes have observed is known from here on.
+    pub fn fence_acquire(&mut self, warp: u32, mask: u32, reach: Reach) {
+        let Some(mut fenced) = self.warps[warp as usize].fenced.take() else { return };
+        for lane in lanes(mask) {
+            let observed = std::mem::take(&mut fenced[lane as usize].observed);
+            self.acquire_all(warp, lane, &observed, reach);
+        }
+        self.warps[warp as usize].fenced = Some(fenced);
+    }
+
+    /// What lanes write with strong writes from here on hands on what they know now.
+    pub fn fence_release(&mut self, warp: u32, mask: u32, reach: Reach) {
+        let mut fenced = self.warps[warp as usize].fenced.take().unwrap_or_default();
         let uniform = matches!(&self.warps[warp as usize].clocks, Clocks::Same(_));
         let shared = uniform.then(|| self.release(warp, 0, reach));
-        for lane in (0..32).filter(|lane| observed(*lane)) {
+        for lane in lanes(mask) {
             let release = match &shared {
                 Some(release) => Release { lanes: 1 << lane, ..release.clone() },
                 None => self.release(warp, 1 << lane, reach),
@@ -359,15 +384,11 @@ impl HappensBefore {
         else {
             return;
         };
-        let block = self.block;
-        for release in releases.into_iter().filter(|release| release.reaches(block, reach)) {
-            if acquires {
-                self.acquire(warp, 1 << lane, &release, reach);
-            } else {
-                let fenced = self.warps[warp as usize].fenced.get_or_insert_default();
-                fenced[lane as usize].observed.push(release);
-            }
+        if acquires {
+            return self.acquire_all(warp, lane, &releases, reach);
         }
+        let fenced = self.warps[warp as usize].fenced.get_or_insert_default();
+        fenced[lane as usize].observed = releases;
     }
 
     /// A strong write to a location. One that also reads (`continues`) adds to what was handed on there.
@@ -396,6 +417,32 @@ impl HappensBefore {
     /// Locations of a memory no longer mean what they did.
     pub fn forget_locations(&mut self, memory: u64) {
         self.locations.retain(|(other, _), _| *other != memory);
+        self.objects.retain(|(other, _), _| *other != memory);
+    }
+
+    // ---- barriers that are objects
+
+    /// A barrier object begins, or ends.
+    pub fn reset_object(&mut self, location: Location) {
+        self.objects.remove(&location);
+    }
+
+    /// A lane arrives at a barrier object, which completes the phase or not.
+    pub fn arrive_at_object(&mut self, warp: u32, lane: u32, location: Location, completes: bool) {
+        let release = self.release(warp, 1 << lane, Reach::Block);
+        let object = self.objects.entry(location).or_default();
+        object.arrivals.push(release);
+        if completes {
+            object.arrivals.drain(..).for_each(|release| release.add_to(&mut object.complete));
+        }
+    }
+
+    /// Lanes have seen that a phase of a barrier object is complete.
+    pub fn wait_for_object(&mut self, warp: u32, lanes: u32, location: Location) {
+        if let Some(object) = self.objects.get(&location) {
+            let complete = object.complete.clone();
+            self.acquire(warp, lanes, &complete);
+        }
     }
 }
 
@@ -493,13 +540,13 @@ mod tests {
     fn a_fence_and_a_flag_order_blocks() {
         let mut order = started(32);
         let data = act(&mut order, 0, 7);
-        order.fence(0, 1 << 7, Reach::Device);
+        order.fence_release(0, 1 << 7, Reach::Device);
         order.publish(0, 7, (1, 0), Reach::Device, false, false);
         let late = act(&mut order, 0, 7);
         order.begin_block([1, 0, 0], 32);
         order.observe(0, 2, (1, 0), Reach::Device, false);
         assert!(!order.knows(0, 2, data));
-        order.fence(0, 1 << 2, Reach::Device);
+        order.fence_acquire(0, 1 << 2, Reach::Device);
         assert!(order.knows(0, 2, data) && !order.knows(0, 2, late) && !order.knows(0, 3, data));
         order.warp_barrier(0, !0);
         assert!(order.knows(0, 3, data));
@@ -525,6 +572,19 @@ mod tests {
         order.begin_block([1, 0, 0], 32);
         order.observe(0, 2, (1, 0), Reach::Device, true);
         assert!(!order.knows(0, 2, data));
+    }
+
+    #[test]
+    fn a_barrier_object_orders_those_of_complete_phases() {
+        let mut order = started(64);
+        let (first, second) = (act(&mut order, 0, 3), act(&mut order, 0, 4));
+        order.arrive_at_object(0, 3, (0, 8), false);
+        order.wait_for_object(1, !0, (0, 8));
+        assert!(!order.knows(1, 0, first));
+        order.arrive_at_object(0, 4, (0, 8), true);
+        let late = act(&mut order, 0, 4);
+        order.wait_for_object(1, !0, (0, 8));
+        assert!(order.knows(1, 0, first) && order.knows(1, 31, second) && !order.knows(1, 0, late));
     }
 
     #[test]

@@ -11,7 +11,9 @@ mod clock;
 mod crowd;
 mod global;
 mod happens_before;
+mod log;
 mod shared;
+mod spans;
 mod stamp;
 mod visit;
 
@@ -20,12 +22,15 @@ pub use visit::{Conflict, Deed, lanes};
 
 use crate::device::soft::lower::Code;
 use crate::device::soft::memory::Region;
-use crate::ptx::typed::{AddressSpace, Op};
+use crate::ptx::typed::{AddressSpace, MbarrierOp, Op, Order, Reach};
 use crowd::Crowds;
 use global::GlobalShadow;
 use happens_before::HappensBefore;
 use shared::SharedShadow;
-use visit::{Context, Sites, Strength, Visit};
+use visit::{Context, Offsets, Sites, Strength, Visit};
+
+/// Stands for shared memory among the first addresses of allocations.
+pub const SHARED: u64 = 0;
 
 /// Which memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,7 +47,7 @@ pub struct Step<'a> {
     pub warp: u32,
     pub lanes: u32,
     pub home: Home,
-    pub offsets: &'a [u64; 32],
+    pub offsets: &'a Offsets,
     /// Bytes of each lane.
     pub bytes: u32,
     /// The instruction's number.
@@ -65,13 +70,7 @@ impl Races {
     pub fn begin_launch(&mut self, code: &Code, regions: &[Region], shared_bytes: u32, warps: u32) {
         self.order.begin_launch();
         self.crowds.clear();
-        self.sites = Sites {
-            strengths: code.watched.list.iter().map(|watched| strength(&watched.op)).collect(),
-            orders_blocks: false,
-        };
-        if self.sites.strengths.iter().all(|strength| *strength == Strength::Weak) {
-            self.sites.strengths.clear();
-        }
+        self.sites = sites(code);
         self.shift = narrowest(code);
         self.shared.begin_launch(shared_bytes, warps, self.shift);
         let mut old = std::mem::take(&mut self.global).into_iter().peekable();
@@ -84,7 +83,16 @@ impl Races {
 
     pub fn begin_block(&mut self, index: [u32; 3], threads: u32) {
         self.order.begin_block(index, threads);
-        self.shared.begin_block();
+        self.order.forget_locations(SHARED);
+        self.shared.align(std::iter::empty());
+    }
+
+    /// A barrier of the block is complete, and the warps of `waiting` go on. `pending` are the places in shared
+    /// memory to which copies are on their way.
+    pub fn complete(&mut self, barrier: usize, waiting: u32, pending: impl Iterator<Item = (u32, u32)>) {
+        if self.order.complete(barrier, waiting) {
+            self.shared.align(pending);
+        }
     }
 
     /// Looks at an access and remembers it. What it is in conflict with goes to `found`.
@@ -94,7 +102,6 @@ impl Races {
             deed: step.deed,
             warp: step.warp,
             lanes: step.lanes,
-            offsets: step.offsets,
             bytes: step.bytes,
             strength,
             stamp: self.order.stamp(step.warp, step.lanes, step.site),
@@ -102,7 +109,7 @@ impl Races {
         };
         let context = Context { order: &self.order, sites: &self.sites };
         match step.home {
-            Home::Shared => self.shared.visit(&context, &mut self.crowds, &visit, found),
+            Home::Shared => self.shared.visit(&context, &mut self.crowds, &visit, step.offsets, found),
             Home::Global(index) => {
                 let region = &regions[index];
                 if region.read_only {
@@ -110,8 +117,48 @@ impl Races {
                 }
                 let shadow = &mut self.global[index].1;
                 shadow.fit(region.len, self.shift);
-                shadow.visit(&context, &mut self.crowds, &visit, found);
+                shadow.visit(&context, &mut self.crowds, &visit, step.offsets, found);
             }
+        }
+    }
+
+    /// A strong access hands on what its lanes know, or lets them know what was handed on.
+    pub fn synchronise(&mut self, step: &Step, regions: &[Region], op: &Op, returns: bool) {
+        if !self.sites.orders || self.sites.strength(step.site) == Strength::Weak {
+            return;
+        }
+        let memory = match step.home {
+            Home::Shared => SHARED,
+            Home::Global(index) => regions[index].lo,
+        };
+        let (acquires, releases, reach) = match order(op) {
+            Order::Weak | Order::ReadOnly => return,
+            Order::Volatile => (false, false, Reach::System),
+            Order::Relaxed(reach) => (false, false, reach),
+            Order::Acquire(reach) => (true, false, reach),
+            Order::Release(reach) => (false, true, reach),
+            Order::AcquireRelease(reach) => (true, true, reach),
+        };
+        let atomic = step.deed == Deed::Atomic;
+        for lane in lanes(step.lanes) {
+            let location = (memory, step.offsets[lane as usize]);
+            // An operation without a result does not read, as far as others are concerned.
+            if step.deed == Deed::Read || (atomic && returns) {
+                self.order.observe(step.warp, lane, location, reach, acquires);
+            }
+            if step.deed != Deed::Read {
+                self.order.publish(step.warp, lane, location, reach, releases, atomic);
+            }
+        }
+    }
+
+    /// A fence of some lanes.
+    pub fn fence(&mut self, warp: u32, lanes: u32, order: Order) {
+        if let Order::Acquire(reach) | Order::AcquireRelease(reach) = order {
+            self.order.fence_acquire(warp, lanes, reach);
+        }
+        if let Order::Release(reach) | Order::AcquireRelease(reach) = order {
+            self.order.fence_release(warp, lanes, reach);
         }
     }
 
@@ -122,10 +169,55 @@ impl Races {
     }
 }
 
-fn strength(op: &Op) -> Strength {
+fn sites(code: &Code) -> Sites {
+    let ops = || code.watched.list.iter().map(|watched| &watched.op);
+    let mut sites = Sites {
+        strengths: ops().map(|op| strength(order(op))).collect(),
+        read_only: ops().map(|op| order(op) == Order::ReadOnly).collect(),
+        orders: ops().any(|op| hands_on(op).is_some()),
+        orders_blocks: ops().any(|op| hands_on(op).is_some_and(|reach| reach != Reach::Block)),
+    };
+    if sites.strengths.iter().all(|strength| *strength == Strength::Weak) {
+        sites.strengths.clear();
+    }
+    if !sites.read_only.contains(&true) {
+        sites.read_only.clear();
+    }
+    sites
+}
+
+/// How an instruction's access is ordered.
+fn order(op: &Op) -> Order {
     match op {
-        Op::Atomic { .. } => Strength::Device,
-        _ => Strength::Weak,
+        Op::Load(access) | Op::Store(access) => access.order,
+        Op::Atomic { order, .. } => *order,
+        // To begin with an object is like any memory; later it is used by all at once.
+        Op::Mbarrier { op: MbarrierOp::Init | MbarrierOp::Invalidate, .. } => Order::Weak,
+        Op::Mbarrier { .. } => Order::Relaxed(Reach::Cluster),
+        _ => Order::Weak,
+    }
+}
+
+fn strength(order: Order) -> Strength {
+    match order {
+        Order::Weak | Order::ReadOnly => Strength::Weak,
+        Order::Volatile => Strength::Device,
+        Order::Relaxed(reach)
+        | Order::Acquire(reach)
+        | Order::Release(reach)
+        | Order::AcquireRelease(reach) => match reach {
+            Reach::Block => Strength::Block,
+            _ => Strength::Device,
+        },
+    }
+}
+
+/// How far an instruction can put accesses in order, other than by a barrier.
+fn hands_on(op: &Op) -> Option<Reach> {
+    let order = if let Op::Fence(order) = op { *order } else { order(op) };
+    match order {
+        Order::Acquire(reach) | Order::Release(reach) | Order::AcquireRelease(reach) => Some(reach),
+        Order::Weak | Order::ReadOnly | Order::Volatile | Order::Relaxed(_) => None,
     }
 }
 

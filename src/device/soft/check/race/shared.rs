@@ -1,11 +1,16 @@
 //! The shadow of a block's shared memory: for each cell who wrote it last, and for each warp which of its
 //! lanes have read it since.
+//!
+//! Most accesses never come here: they are only noted in a [`Log`] until the next barrier of the block.
 
 use super::cell::{after, objection};
 use super::crowd::{Crowd, Crowds, Party, join};
+use super::log::{Log, Note};
+use super::spans::Spans;
 use super::stamp::Stamp;
-use super::visit::{Conflict, Context, Deed, Groups, Strength, Visit};
+use super::visit::{Conflict, Context, Deed, Groups, Offsets, Strength, Visit, lanes};
 use std::collections::HashMap;
+use std::ops::Range;
 
 /// What one warp has read.
 #[derive(Debug, Default)]
@@ -20,64 +25,123 @@ pub struct SharedShadow {
     /// Bytes of a cell, as a power of two: those of the narrowest access of the launch, 4 at most.
     shift: u32,
     writes: Vec<Stamp>,
-    /// For each warp.
+    /// For each warp of the launch, and those of larger launches behind.
     reads: Vec<Reads>,
+    warps: usize,
     /// Reads by lanes of a warp (by warp and cell) that do not know of each other's synchronisation.
     aside: HashMap<(u32, usize), Crowd>,
+    log: Log,
+    /// The notes are entered, and all accesses up to the next barrier of the block are.
+    exact: bool,
+    /// Where copies are pending or have landed since the last barrier of the block.
+    copies: Spans,
 }
 
 impl SharedShadow {
     /// Makes room for a launch.
     pub fn begin_launch(&mut self, bytes: u32, warps: u32, shift: u32) {
         self.shift = shift;
+        self.warps = warps as usize;
         let cells = (bytes as usize).div_ceil(1 << shift);
         if self.writes.len() < cells {
             self.writes.resize(cells, Stamp::NONE);
         }
-        if self.reads.len() < warps as usize {
-            self.reads.resize_with(warps as usize, Reads::default);
+        self.log.fit(cells);
+        if self.reads.len() < self.warps {
+            self.reads.resize_with(self.warps, Reads::default);
         }
-        for reads in &mut self.reads {
+        for reads in &mut self.reads[..self.warps] {
             if reads.stamps.len() < cells {
                 reads.stamps.resize(cells, Stamp::NONE);
                 reads.lanes.resize(cells, 0);
             }
         }
-        self.aside.clear();
     }
 
-    pub fn begin_block(&mut self) {
+    /// All that was done is in order with all that comes, except for the copies that are pending at these places.
+    pub fn align(&mut self, pending: impl Iterator<Item = (u32, u32)>) {
+        self.log.clear();
+        self.exact = false;
         self.aside.clear();
+        self.copies.clear();
+        pending.for_each(|(lo, hi)| self.copies.add(lo, hi));
     }
 
-    fn cells(&self, offset: u64, bytes: u32) -> std::ops::Range<usize> {
+    fn cells(&self, offset: u64, bytes: u32) -> Range<usize> {
         let first = (offset >> self.shift) as usize;
         first..first + (bytes >> self.shift) as usize
     }
 
+    #[inline(always)]
     pub fn visit(
         &mut self,
         context: &Context,
         crowds: &mut Crowds,
         visit: &Visit,
+        offsets: &Offsets,
         found: &mut Vec<Conflict>,
     ) {
-        match visit.deed {
-            Deed::Read => self.read(context, crowds, visit, found),
-            Deed::Write | Deed::Atomic | Deed::Copy => self.write(context, crowds, visit, found),
-        }
-    }
-
-    fn read(&mut self, context: &Context, crowds: &Crowds, visit: &Visit, found: &mut Vec<Conflict>) {
-        if visit.is_row() {
-            let all = self.cells(visit.offsets[0], 32 * visit.bytes);
-            if self.writes[all.clone()].iter().all(|stamp| *stamp < visit.horizon.floor)
-                && self.mark_row(visit, all)
-            {
+        if !self.exact && visit.strength == Strength::Weak && visit.deed != Deed::Copy {
+            let (lo, hi) = visit.span(offsets);
+            if !self.copies.meet(lo, hi) && self.log.takes(visit, offsets, (lo, hi), self.shift) {
                 return;
             }
         }
-        for (offset, lanes) in Groups::of(visit).iter() {
+        self.look(context, crowds, visit, offsets, found);
+    }
+
+    /// Looks at an access cell by cell.
+    #[inline(never)]
+    fn look(
+        &mut self,
+        context: &Context,
+        crowds: &mut Crowds,
+        visit: &Visit,
+        offsets: &Offsets,
+        found: &mut Vec<Conflict>,
+    ) {
+        let (lo, hi) = visit.span(offsets);
+        let copy = visit.deed == Deed::Copy;
+        if !self.exact && (!copy || self.log.meets(lo, hi)) {
+            self.enter(context);
+        }
+        if copy {
+            self.copies.add(lo, hi);
+        }
+        match visit.deed {
+            Deed::Read => self.read(context, crowds, visit, offsets, found),
+            Deed::Write | Deed::Atomic | Deed::Copy => self.write(context, crowds, visit, offsets, found),
+        }
+    }
+
+    /// Enters the notes. None of them is in conflict with another.
+    fn enter(&mut self, context: &Context) {
+        self.exact = true;
+        let notes = std::mem::take(&mut self.log.notes);
+        for note in &notes {
+            for lane in lanes(note.lanes) {
+                for cell in self.cells(u64::from(note.offsets[lane as usize]), note.bytes) {
+                    match note.writes {
+                        true => self.writes[cell] = note.stamp.of_lane(lane),
+                        false => self.mark(context, note, 1 << lane, cell),
+                    }
+                }
+            }
+        }
+        self.log.notes = notes;
+        self.log.notes.clear();
+    }
+
+    fn read(
+        &mut self,
+        context: &Context,
+        crowds: &Crowds,
+        visit: &Visit,
+        offsets: &Offsets,
+        found: &mut Vec<Conflict>,
+    ) {
+        let note = Note::of(visit, offsets);
+        for (offset, lanes) in Groups::of(visit, offsets).iter() {
             let cells = self.cells(offset, visit.bytes);
             for cell in cells.clone() {
                 if self.written(context, cell) >= visit.horizon.floor {
@@ -85,42 +149,27 @@ impl SharedShadow {
                 }
             }
             for cell in cells {
-                self.mark(context, visit, lanes, cell);
+                self.mark(context, &note, lanes, cell);
             }
         }
     }
 
-    /// Marks cells that the lanes read one behind the other; not if some of the warp's reads must be kept.
-    fn mark_row(&mut self, visit: &Visit, all: std::ops::Range<usize>) -> bool {
-        let reads = &mut self.reads[visit.warp as usize];
-        let stamps = &mut reads.stamps[all.clone()];
-        if !stamps.iter().all(|stamp| *stamp < visit.horizon.base) {
-            return false;
-        }
-        stamps.fill(visit.stamp);
-        let each = (visit.bytes >> self.shift) as usize;
-        let mut lane = 1u32;
-        for lanes in reads.lanes[all].chunks_exact_mut(each) {
-            lanes.fill(lane);
-            lane = lane.rotate_left(1);
-        }
-        true
-    }
-
+    /// A cell is read by some lanes.
     #[inline]
-    fn mark(&mut self, context: &Context, visit: &Visit, lanes: u32, cell: usize) {
-        let reads = &mut self.reads[visit.warp as usize];
+    fn mark(&mut self, context: &Context, note: &Note, lanes: u32, cell: usize) {
+        let reads = &mut self.reads[note.warp as usize];
         let old = reads.stamps[cell];
-        if old < visit.horizon.base {
-            (reads.stamps[cell], reads.lanes[cell]) = (visit.stamp, lanes);
-        } else if old.tick() == visit.stamp.tick() && context.sites.strength(old.site()) == visit.strength {
+        let strength = |stamp: Stamp| context.sites.strength(stamp.site());
+        if old < note.base {
+            (reads.stamps[cell], reads.lanes[cell]) = (note.stamp, lanes);
+        } else if old.tick() == note.stamp.tick() && strength(old) == strength(note.stamp) {
             // The line of one of them stands for both.
             reads.lanes[cell] |= lanes;
         } else {
             let before = Party { stamp: old, lanes: reads.lanes[cell] };
-            (reads.stamps[cell], reads.lanes[cell]) = (visit.stamp, lanes);
-            let crowd = self.aside.entry((visit.warp, cell)).or_default();
-            join(crowd, context.order, visit.warp, before);
+            (reads.stamps[cell], reads.lanes[cell]) = (note.stamp, lanes);
+            let crowd = self.aside.entry((note.warp, cell)).or_default();
+            join(crowd, context.order, note.warp, before);
         }
     }
 
@@ -135,11 +184,11 @@ impl SharedShadow {
         context: &Context,
         crowds: &Crowds,
         visit: &Visit,
-        lanes: u32,
+        mask: u32,
         cell: usize,
         found: &mut Vec<Conflict>,
     ) {
-        for lane in super::visit::lanes(lanes) {
+        for lane in lanes(mask) {
             if let Some(other) = objection(context, crowds, visit, lane, self.writes[cell]) {
                 let offset = (cell as u64) << self.shift;
                 found.push(Conflict { lane, offset, other, other_writes: true });
@@ -147,24 +196,18 @@ impl SharedShadow {
         }
     }
 
-    fn write(&mut self, context: &Context, crowds: &mut Crowds, visit: &Visit, found: &mut Vec<Conflict>) {
-        let floor = visit.horizon.floor;
-        if visit.is_row() && visit.strength == Strength::Weak {
-            let all = self.cells(visit.offsets[0], 32 * visit.bytes);
-            let old = |stamps: &[Stamp]| stamps[all.clone()].iter().all(|stamp| *stamp < floor);
-            if self.aside.is_empty() && old(&self.writes) && self.reads.iter().all(|reads| old(&reads.stamps))
-            {
-                let each = (visit.bytes >> self.shift) as usize;
-                for (lane, stamps) in (0..).zip(self.writes[all].chunks_exact_mut(each)) {
-                    stamps.fill(visit.stamp_of(lane));
-                }
-                return;
-            }
-        }
+    fn write(
+        &mut self,
+        context: &Context,
+        crowds: &mut Crowds,
+        visit: &Visit,
+        offsets: &Offsets,
+        found: &mut Vec<Conflict>,
+    ) {
         for lane in visit.each_lane() {
-            for cell in self.cells(visit.offsets[lane as usize], visit.bytes) {
+            for cell in self.cells(offsets[lane as usize], visit.bytes) {
                 let old = self.written(context, cell);
-                if old >= floor {
+                if old >= visit.horizon.floor {
                     self.check_write(context, crowds, visit, 1 << lane, cell, found);
                 }
                 self.check_reads(context, visit, lane, cell, found);
@@ -185,9 +228,8 @@ impl SharedShadow {
         cell: usize,
         found: &mut Vec<Conflict>,
     ) {
-        for (warp, reads) in (0..).zip(&self.reads) {
-            let recent = reads.stamps.get(cell).is_some_and(|stamp| *stamp >= visit.horizon.floor);
-            if recent {
+        for (warp, reads) in (0..).zip(&self.reads[..self.warps]) {
+            if reads.stamps[cell] >= visit.horizon.floor {
                 self.check_reads_of(context, visit, lane, warp, cell, found);
             }
         }
@@ -213,8 +255,6 @@ impl SharedShadow {
             found.push(Conflict { lane, offset, other, other_writes: false });
         }
     }
-
-    // ---- asynchronous copies
 
     /// A copy has landed: `new` where `old` still stands.
     pub fn replace_writes(&mut self, offset: u64, bytes: u32, old: Stamp, new: Stamp) {

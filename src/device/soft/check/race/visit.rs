@@ -30,6 +30,10 @@ pub enum Strength {
 pub struct Sites {
     /// By number; empty if all are weak.
     pub strengths: Vec<Strength>,
+    /// By number, whether it reads what nobody may write; empty if none does.
+    pub read_only: Vec<bool>,
+    /// Some instruction can put accesses of different threads in order, other than a barrier.
+    pub orders: bool,
     /// Some instruction can put accesses of different blocks in order.
     pub orders_blocks: bool,
 }
@@ -38,16 +42,21 @@ impl Sites {
     pub fn strength(&self, site: u32) -> Strength {
         self.strengths.get(site as usize).copied().unwrap_or_default()
     }
+
+    pub fn is_read_only(&self, site: u32) -> bool {
+        self.read_only.get(site as usize).copied().unwrap_or(false)
+    }
 }
+
+/// Where each lane's first byte is, counted from the start of the memory.
+pub type Offsets = [u64; 32];
 
 /// An access by lanes of a warp.
 #[derive(Clone, Copy)]
-pub struct Visit<'a> {
+pub struct Visit {
     pub deed: Deed,
     pub warp: u32,
     pub lanes: u32,
-    /// Where each lane's first byte is, counted from the start of the memory.
-    pub offsets: &'a [u64; 32],
     /// Bytes of each lane.
     pub bytes: u32,
     pub strength: Strength,
@@ -56,7 +65,7 @@ pub struct Visit<'a> {
     pub horizon: Horizon,
 }
 
-impl Visit<'_> {
+impl Visit {
     /// The lanes, lowest first.
     pub fn each_lane(&self) -> impl Iterator<Item = u32> + use<> {
         lanes(self.lanes)
@@ -69,10 +78,23 @@ impl Visit<'_> {
     }
 
     /// Whether the lanes access all of a stretch, one behind the other.
-    pub fn is_row(&self) -> bool {
-        let first = self.offsets[0];
-        let step = u64::from(self.bytes);
-        self.lanes == !0 && (0..32).all(|lane| self.offsets[lane] == first + step * lane as u64)
+    #[inline(always)]
+    pub fn is_row(&self, offsets: &Offsets) -> bool {
+        let (first, step) = (offsets[0], u64::from(self.bytes));
+        let gaps = (0..32).fold(0, |gaps, lane| gaps | (offsets[lane] ^ (first + step * lane as u64)));
+        self.lanes == !0 && gaps == 0
+    }
+
+    /// The first byte that a lane accesses, and the one behind the last.
+    #[inline(always)]
+    pub fn span(&self, offsets: &Offsets) -> (u32, u32) {
+        let first = offsets[self.lanes.trailing_zeros() as usize & 31];
+        let (mut lo, mut hi) = (first, first);
+        for (lane, offset) in offsets.iter().enumerate() {
+            let offset = if self.lanes >> lane & 1 != 0 { *offset } else { first };
+            (lo, hi) = (lo.min(offset), hi.max(offset));
+        }
+        (lo as u32, hi as u32 + self.bytes)
     }
 }
 
@@ -105,13 +127,27 @@ pub struct Context<'a> {
 impl Context<'_> {
     /// Whether a lane may access what `other` did: it is ordered, or both are atomic.
     pub fn tolerates(&self, visit: &Visit, lane: u32, other: Stamp) -> bool {
-        if other.is_pending() {
+        if other.is_pending() || self.breaks_promise(visit, other) {
             return false;
         }
         self.order.knows(visit.warp, lane, other) || self.both_atomic(visit, other)
     }
 
-    pub fn both_atomic(&self, visit: &Visit, other: Stamp) -> bool {
+    /// Whether one of them reads what nobody may write, and the other one writes it.
+    fn breaks_promise(&self, visit: &Visit, other: Stamp) -> bool {
+        let promised = |stamp: Stamp| self.sites.is_read_only(stamp.site());
+        (promised(visit.stamp) || promised(other)) && self.order.is_of_launch(other)
+    }
+
+    /// Whether more than the order of accesses counts for this one.
+    pub fn is_careful(&self, visit: &Visit) -> bool {
+        match visit.deed {
+            Deed::Read => self.sites.is_read_only(visit.stamp.site()),
+            _ => !self.sites.read_only.is_empty(),
+        }
+    }
+
+    fn both_atomic(&self, visit: &Visit, other: Stamp) -> bool {
         if visit.strength == Strength::Weak {
             return false;
         }
@@ -131,10 +167,10 @@ pub struct Groups {
 const COMPARED: usize = 8;
 
 impl Groups {
-    pub fn of(visit: &Visit) -> Groups {
+    pub fn of(visit: &Visit, offsets: &Offsets) -> Groups {
         let mut groups = Groups { count: 0, offsets: [0; 32], lanes: [0; 32] };
         for lane in visit.each_lane() {
-            groups.add(visit.offsets[lane as usize], lane);
+            groups.add(offsets[lane as usize], lane);
         }
         groups
     }

@@ -1,13 +1,14 @@
-//! What counting costs: the time of kernels on a software device that counts over that on one that does not.
+//! What counting and checking cost: the time of kernels on a software device that counts, or that checks, over that
+//! on one that does neither.
 //!
-//! `cargo bench --bench counting`. The two devices take turns, with one worker each; the figures are the ratio of the
-//! shortest CPU times, and the median of the ratios of neighbouring runs.
+//! `cargo bench --bench instruments [-- NAME]`. The devices take turns, with one worker each; the figures are the
+//! ratios of the shortest CPU times and, in brackets, the medians of the ratios of neighbouring runs.
 
 #[path = "soft_device/clock.rs"]
 mod clock;
 
 use clock::cpu_seconds;
-use ddpm_ptx::device::soft::{Options, Soft};
+use ddpm_ptx::device::soft::{Check, Options, Soft};
 use ddpm_ptx::device::{DType, Device};
 use ddpm_ptx::graph::{Program, Tape, Tensor};
 use ddpm_ptx::ops::add::add;
@@ -18,9 +19,9 @@ use ddpm_ptx::ops::silu::silu;
 use std::error::Error;
 use std::sync::Arc;
 
-/// Pairs of runs.
-const PAIRS: usize = 21;
-/// Least time of one side of a pair, in seconds.
+/// Runs on each device.
+const ROUNDS: usize = 21;
+/// Least time of one side of a run, in seconds.
 const SPAN: f64 = 2e-2;
 
 /// A workload, recorded on a tape from a tensor of its shape.
@@ -42,22 +43,30 @@ const WORKLOADS: [Workload; 7] = [
 fn main() -> Result<(), Box<dyn Error>> {
     let options = Options { threads: 1, ..Options::default() };
     let plain = Device::from(Soft::with(options.clone()));
-    let counter = Soft::with(Options { count: true, ..options });
-    let counting = Device::from(counter.clone());
-    println!("{}: time with counting over time without", plain.name());
-    for (name, shape, record) in WORKLOADS {
-        let programs = [compile(&plain, shape, record)?, compile(&counting, shape, record)?];
-        let mut pairs = Vec::new();
-        for _ in 0..PAIRS {
-            pairs.push([time(&programs[0])?, time(&programs[1])?]);
+    let counter = Soft::with(Options { count: true, ..options.clone() });
+    let checker = Soft::with(Options { check: Some(Check::default()), ..options });
+    let devices = [plain.clone(), counter.clone().into(), checker.into()];
+    println!("{}: time over that without instruments", plain.name());
+    println!("{:24}{:16}checking", "", "counting");
+    let wanted = std::env::args().skip(1).find(|argument| !argument.starts_with('-')).unwrap_or_default();
+    for (name, shape, record) in WORKLOADS.into_iter().filter(|(name, ..)| name.contains(&wanted)) {
+        let programs = devices.iter().map(|device| compile(device, shape, record)).collect::<Result<Vec<_>, _>>()?;
+        let mut rounds = Vec::new();
+        for _ in 0..ROUNDS {
+            rounds.push([time(&programs[0])?, time(&programs[1])?, time(&programs[2])?]);
         }
         counter.take_counts();
-        let least = |side: usize| pairs.iter().map(|pair| pair[side]).fold(f64::INFINITY, f64::min);
-        let mut ratios: Vec<f64> = pairs.iter().map(|[without, with]| with / without).collect();
-        ratios.sort_by(f64::total_cmp);
-        println!("{name:24} {:.2}  median {:.2}", least(1) / least(0), ratios[PAIRS / 2]);
+        println!("{name:24}{:16}{}", ratio(&rounds, 1), ratio(&rounds, 2));
     }
     Ok(())
+}
+
+/// How much longer the device with this index takes.
+fn ratio(rounds: &[[f64; 3]], device: usize) -> String {
+    let least = |device: usize| rounds.iter().map(|round| round[device]).fold(f64::INFINITY, f64::min);
+    let mut ratios: Vec<f64> = rounds.iter().map(|round| round[device] / round[0]).collect();
+    ratios.sort_by(f64::total_cmp);
+    format!("{:.2}  ({:.2})", least(device) / least(0), ratios[ratios.len() / 2])
 }
 
 fn values(len: usize) -> Vec<f32> {
