@@ -4,7 +4,7 @@ use super::checker::Checker;
 use super::collect::{Elsewhere, Found, Who};
 use super::finding::Kind;
 use super::memory::{self, Touch};
-use super::race::{SHARED, Conflict, Deed, Home, Stamp, Step};
+use super::race::{Conflict, Deed, Home, SHARED, Stamp, Step};
 use super::watched::Mode;
 use crate::device::soft::exec::Warp;
 use crate::device::soft::exec::access::read_place;
@@ -134,7 +134,15 @@ impl Checker {
         if sides.iter().any(|side| is_read_only(warp, side.site)) {
             let message = "a read with .nc of what the same launch writes".to_string();
             let note = "ld.global.nc is for memory that nobody writes while the kernel runs";
-            return self.report(warp, Kind::NonCoherent, sides, address, message, format!("the {second}"), note);
+            return self.report(
+                warp,
+                Kind::NonCoherent,
+                sides,
+                address,
+                message,
+                format!("the {second}"),
+                note,
+            );
         }
         let message =
             format!("this {first} and the {second} of another thread are in no order ({memory} memory)");

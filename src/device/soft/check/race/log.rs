@@ -76,7 +76,11 @@ impl Log {
         if !writes && self.writes.meet(lo, hi) && self.any_written(visit, offsets, shift) {
             return false;
         }
-        if writes { self.writes.add(lo, hi) } else { self.reads.add(lo, hi) }
+        if writes {
+            self.writes.add(lo, hi)
+        } else {
+            self.reads.add(lo, hi)
+        }
         self.notes.push(Note::of(visit, offsets));
         true
     }

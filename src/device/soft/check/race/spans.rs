@@ -65,11 +65,16 @@ mod tests {
     #[test]
     fn what_was_added_is_met() {
         let mut spans = Spans::default();
-        let added: Vec<(u32, u32)> = (0..40).map(|i| (i * 977 % 4096 * 16, i * 977 % 4096 * 16 + 16)).collect();
+        let added: Vec<(u32, u32)> =
+            (0..40).map(|i| (i * 977 % 4096 * 16, i * 977 % 4096 * 16 + 16)).collect();
         for (index, (lo, hi)) in added.iter().enumerate() {
             spans.add(*lo, *hi);
             for (lo, hi) in &added[..=index] {
-                assert!(spans.meet(*lo, *hi) && spans.meet(lo + 15, hi + 9) && spans.meet(lo.saturating_sub(9), lo + 1));
+                assert!(
+                    spans.meet(*lo, *hi)
+                        && spans.meet(lo + 15, hi + 9)
+                        && spans.meet(lo.saturating_sub(9), lo + 1)
+                );
             }
         }
     }
