@@ -30,5 +30,6 @@ mod rare_integer;
 mod refused;
 mod rounding;
 mod spaces;
+mod table;
 mod warp;
 mod wmma;
