@@ -1,8 +1,11 @@
 //! One file of the folder: what it expects, and how it is launched.
 
-use ddpm_ptx::device::soft::{Finding, Soft};
+use ddpm_ptx::device::soft::{Check, Finding, Options, Soft};
 use ddpm_ptx::device::{Buffer, Device, DeviceError};
 use std::path::Path;
+
+/// After so many a kernel is taken to hang.
+const LOOP_INSTRUCTIONS: u64 = 1 << 20;
 
 /// Grid, block and dynamic shared memory.
 #[derive(Debug, Clone, Copy)]
@@ -62,7 +65,11 @@ impl Case {
 
     /// What the checks say of an entry: errors first, then lints.
     pub fn run(&self, entry: &str, seed: u64) -> Vec<Finding> {
-        let soft = Soft::checked(seed);
+        let soft = Soft::with(Options {
+            check: Some(Check { seed }),
+            budget: LOOP_INSTRUCTIONS,
+            ..Options::default()
+        });
         let device = Device::from(soft.clone());
         let program =
             soft.load(&self.name, &self.text).unwrap_or_else(|error| panic!("{}: {error}", self.name));
