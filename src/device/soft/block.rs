@@ -86,6 +86,17 @@ impl Resident<'_> {
     }
 }
 
+/// A warp that came to a barrier does not fit with an earlier one. Who came first is chance: the fault is at the
+/// instruction that stands further down.
+fn mismatch(index: usize, here: u32, cause: Cause) -> Fault {
+    let other = match &cause {
+        Cause::Mismatch { warps: [first, _], .. } => *first,
+        _ => (index as u32, here),
+    };
+    let (warp, pc) = if other.1 > here { other } else { (index as u32, here) };
+    Fault { pc, warp, lane: None, cause }
+}
+
 /// A cache line.
 #[derive(Clone, Copy)]
 #[repr(C, align(128))]
@@ -374,7 +385,8 @@ impl<'a> Job<'a> {
                 turn.spent[index] += (SLICE - warps[index].fuel).max(1) as u64;
                 if turn.spent[index] > self.budget {
                     let cause = Cause::Budget { instructions: self.budget };
-                    return Err(Fault { pc: warps[index].pc, warp: index as u32, lane: None, cause });
+                    let pc = self.code.loop_end(warps[index].pc);
+                    return Err(Fault { pc, warp: index as u32, lane: None, cause });
                 }
                 Ok(false)
             }
@@ -391,7 +403,8 @@ impl<'a> Job<'a> {
             }
             Stop::Barrier => {
                 let request = warps[index].barrier;
-                turn.arrive(index, request).map_err(|message| misuse(warps[index].pc, message))?;
+                let here = warps[index].pc - 1;
+                turn.arrive(index, request, here).map_err(|cause| mismatch(index, here, cause))?;
                 if request.arrive_only {
                     self.checked(|checker| {
                         checker.shadow.races.order.arrive(request.id as usize, index as u32)

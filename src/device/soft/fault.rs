@@ -33,6 +33,11 @@ pub enum Cause {
     /// A barrier under a guard that is not the same for all lanes.
     PartialBarrier,
     Barrier(String),
+    /// Warps use a barrier in ways that do not go together: number and instruction of two of them.
+    Mismatch {
+        message: String,
+        warps: [(u32, u32); 2],
+    },
     /// Warps wait at barriers that nobody else will reach: number and instruction of each.
     Deadlock {
         warps: Vec<(u32, u32)>,
@@ -89,7 +94,7 @@ impl fmt::Display for Cause {
             Cause::BranchIndex { index, count } => write!(f, "branch index {index} of {count} targets"),
             Cause::Divergent { .. } => f.write_str("lanes of one warp wait for each other"),
             Cause::PartialBarrier => f.write_str("a barrier that only some lanes of the warp execute"),
-            Cause::Barrier(message) => f.write_str(message),
+            Cause::Barrier(message) | Cause::Mismatch { message, .. } => f.write_str(message),
             Cause::Deadlock { .. } => f.write_str("warps wait at barriers that the others never reach"),
             Cause::ClusterRank { rank, blocks } => write!(f, "block {rank} of a cluster of {blocks}"),
             Cause::BlockExited { rank } => {
@@ -122,7 +127,7 @@ impl Cause {
             Cause::BranchIndex { .. } => Kind::BranchIndex,
             Cause::Divergent { .. } => Kind::Divergence,
             Cause::PartialBarrier => Kind::PartialGuard,
-            Cause::Barrier(_) => Kind::Barrier,
+            Cause::Barrier(_) | Cause::Mismatch { .. } => Kind::Barrier,
             Cause::Deadlock { .. } => Kind::Deadlock,
             Cause::AbsentLane { .. } => Kind::AbsentLane,
             Cause::CopySize { .. } => Kind::CopySize,
@@ -136,13 +141,16 @@ impl Cause {
             Cause::Divergent { groups } => {
                 groups.iter().map(|(lanes, pc)| (format!("lanes {lanes:#010x} at"), *pc)).collect()
             }
-            Cause::Deadlock { warps } => {
-                warps.iter().map(|(warp, pc)| (format!("warp {warp} at"), *pc)).collect()
-            }
+            Cause::Mismatch { warps, .. } => named_warps(warps),
+            Cause::Deadlock { warps } => named_warps(warps),
             _ => Vec::new(),
         };
         places.into_iter()
     }
+}
+
+fn named_warps(warps: &[(u32, u32)]) -> Vec<(String, u32)> {
+    warps.iter().map(|(warp, pc)| (format!("warp {warp} at"), *pc)).collect()
 }
 
 impl Fault {

@@ -70,16 +70,32 @@ impl Memory {
 
     /// The host has written some memory, or has made it `undefined`.
     pub fn host_wrote(&mut self, address: u64, bytes: u64, undefined: bool) {
+        let Some((index, offset)) = self.place(address) else { return };
         let Some(shadow) = &mut self.shadow else { return };
         // A launch that panicked has not returned it.
         shadow.fit(&self.regions);
-        let after = self.regions.partition_point(|region| region.lo <= address);
-        let Some(index) = after.checked_sub(1) else { return };
-        let offset = address - self.regions[index].lo;
         match undefined {
             false => shadow.written[index].add(offset, bytes),
             true => shadow.written[index].remove(offset, bytes),
         }
+    }
+
+    /// The host has copied memory, and with it what is not written.
+    pub fn host_copied(&mut self, to: u64, from: u64, bytes: u64) {
+        let (Some(to), Some(from)) = (self.place(to), self.place(from)) else { return };
+        let Some(shadow) = &mut self.shadow else { return };
+        shadow.fit(&self.regions);
+        let missing: Vec<u64> =
+            (0..bytes).filter(|at| shadow.written[from.0].missing(from.1 + at, 1) != 0).collect();
+        let target = &mut shadow.written[to.0];
+        target.add(to.1, bytes);
+        missing.into_iter().for_each(|at| target.remove(to.1 + at, 1));
+    }
+
+    /// The allocation that begins at or below an address, and how far the address is from its start.
+    fn place(&self, address: u64) -> Option<(usize, u64)> {
+        let index = self.regions.partition_point(|region| region.lo <= address).checked_sub(1)?;
+        Some((index, address - self.regions[index].lo))
     }
 
     /// Address of `len` fresh bytes; `None` if the host has no memory left.

@@ -61,7 +61,8 @@ impl Soft {
     /// # Errors
     /// [`DeviceError::BadCopy`] if a range is not inside one allocation.
     pub fn copy_within(&self, to: u64, from: u64, bytes: usize) -> Result<()> {
-        let state = self.0.lock();
+        let mut state = self.0.lock();
+        let (target, source) = (to, from);
         let host = |address| {
             let bytes = bytes as u64;
             state.memory.host(address, bytes).ok_or(DeviceError::BadCopy { address, bytes })
@@ -69,6 +70,7 @@ impl Soft {
         let (to, from) = (host(to)?, host(from)?);
         // SAFETY: both have that many bytes, and the lock keeps kernels away.
         unsafe { std::ptr::copy(from, to, bytes) };
+        state.memory.host_copied(target, source, bytes as u64);
         Ok(())
     }
 

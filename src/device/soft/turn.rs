@@ -2,6 +2,7 @@
 
 use super::exec::Warp;
 use super::exec::warp::{BarrierRequest, BarrierVotes};
+use super::fault::Cause;
 
 /// Threads of a warp.
 const LANES: u32 = 32;
@@ -17,9 +18,33 @@ struct Barrier {
     /// Threads that must arrive; 0 means all that have not exited.
     expected: u32,
     waiting: u32,
+    /// Warps that have arrived.
+    came: u32,
+    /// The warp that came first, and its instruction.
+    first: (u32, u32),
+    /// Whether it votes.
+    votes: bool,
     count: u32,
     dissent: bool,
     any: bool,
+}
+
+impl Barrier {
+    /// Why a warp may not come to a barrier that others have come to.
+    fn objection(&self, index: usize, request: BarrierRequest) -> Option<String> {
+        let id = request.id;
+        let (first, second) = (self.expected.min(request.threads), self.expected.max(request.threads));
+        if first != second {
+            return Some(format!(
+                "barrier {id} is used for {first} and for {second} threads at the same time"
+            ));
+        }
+        if self.votes != request.reduces {
+            return Some(format!("barrier {id} is used with and without a reduction at the same time"));
+        }
+        let again = self.came >> index & 1 != 0;
+        again.then(|| format!("warp {index} comes to barrier {id} twice before it is complete"))
+    }
 }
 
 /// Which warps of a block can run.
@@ -46,15 +71,17 @@ impl Turn {
         }
     }
 
-    /// A warp has come to a barrier; an error if that does not fit with the others.
-    pub fn arrive(&mut self, index: usize, request: BarrierRequest) -> Result<(), String> {
+    /// A warp has come to a barrier with instruction `pc`; an error if that does not fit with the others.
+    pub fn arrive(&mut self, index: usize, request: BarrierRequest, pc: u32) -> Result<(), Cause> {
         let barrier = &mut self.barriers[request.id as usize];
-        if barrier.arrived != 0 && barrier.expected != request.threads {
-            let (id, first, second) = (request.id, barrier.expected, request.threads);
-            return Err(format!(
-                "barrier {id} is used for {first} and for {second} threads at the same time"
-            ));
+        let here = (index as u32, pc);
+        if barrier.came == 0 {
+            barrier.first = here;
+        } else if let Some(message) = barrier.objection(index, request) {
+            return Err(Cause::Mismatch { message, warps: [barrier.first, here] });
         }
+        barrier.came |= 1 << index;
+        barrier.votes = request.reduces;
         barrier.expected = request.threads;
         barrier.arrived += LANES;
         barrier.count += request.votes.count_ones();

@@ -36,7 +36,8 @@ pub unsafe fn barrier(ip: *const Inst, warp: &mut Warp) -> *const Inst {
             return warp.fail(pc, Cause::Barrier(message), Some(lane as u32));
         }
         let votes = if i.imm == VOTE { warp.pred(i.c) & mask } else { 0 };
-        warp.barrier = BarrierRequest { id, threads, arrive_only: i.imm == ARRIVE, votes, voters: mask };
+        let (arrive_only, reduces) = (i.imm == ARRIVE, i.imm == VOTE);
+        warp.barrier = BarrierRequest { id, threads, arrive_only, reduces, votes, voters: mask };
         warp.pc = pc + 1;
         warp.stop = Stop::Barrier;
         std::ptr::null()

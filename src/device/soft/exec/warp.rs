@@ -43,6 +43,8 @@ pub struct BarrierRequest {
     pub threads: u32,
     /// `bar.arrive`: count, but do not wait.
     pub arrive_only: bool,
+    /// `bar.red`
+    pub reduces: bool,
     /// Lanes whose predicate is true and lanes that take part, for `bar.red`.
     pub votes: u32,
     pub voters: u32,

@@ -20,7 +20,6 @@ pub use constants::Constant;
 use super::Options;
 use super::check::watched::Table;
 use super::count::Counting;
-use super::exec::Inst;
 use super::exec::access::Access;
 #[cfg(target_arch = "x86_64")]
 use super::exec::amx;
@@ -28,6 +27,7 @@ use super::exec::mma_run::MmaRun;
 use super::exec::product::Product;
 use super::exec::scalar::Scalar;
 use super::exec::tile::Tile;
+use super::exec::{Handler, Inst, control};
 use super::level::Level;
 use crate::ptx::typed::{Entry, Module, Param};
 
@@ -93,6 +93,16 @@ impl Code {
     /// Nothing to prepare.
     #[cfg(not(target_arch = "x86_64"))]
     pub fn configure(&self) {}
+
+    /// The branch that closes the innermost loop around an instruction; the instruction if there is none.
+    pub fn loop_end(&self, pc: u32) -> u32 {
+        let backward: Handler = control::branch_backward;
+        let closes = |(at, inst): &(u32, &Inst)| {
+            std::ptr::fn_addr_eq(inst.run, backward) && inst.imm as u32 <= pc && pc <= *at
+        };
+        let loops = (0..).zip(&self.insts).filter(closes);
+        loops.min_by_key(|(at, inst)| at - inst.imm as u32).map_or(pc, |(at, _)| at)
+    }
 
     /// The source line of an instruction.
     pub fn line(&self, pc: u32) -> u32 {
