@@ -145,6 +145,14 @@ fn divergent_barriers() {
     assert_says(&report, &["barrier", "probe.ptx:4"]);
 }
 
+/// Lanes of one warp that wait at different barriers, aligned or not, wait for ever.
+#[test]
+fn lanes_at_different_barriers() {
+    let (report, _) =
+        fault("setp.ge.u32 %p, %me, 16;\n@%p bra other;\nbarrier.sync 0;\nret;\nother:\nbarrier.sync 1;", 32);
+    assert_says(&report, &["lanes", "probe.ptx:5", "probe.ptx:8"]);
+}
+
 #[test]
 fn barriers_that_nobody_else_reaches() {
     let (report, _) =

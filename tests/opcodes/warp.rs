@@ -197,3 +197,41 @@ fn barriers_after_exits_and_in_partial_warps() {
         (0..45).rev().collect::<Vec<_>>()
     );
 }
+
+/// Without `.aligned`, the lanes of a warp may come to a barrier apart: in both sides of a branch, or some of them
+/// after a detour.
+#[test]
+fn barriers_that_lanes_reach_apart() {
+    let declared = ".shared .align 4 .b8 pool[256];";
+    let sides = "{ .reg .b32 v, at; .reg .pred odd; and.b32 v, %me, 1; setp.eq.u32 odd, v, 1; mov.u32 at, pool; mad.lo.u32 at, %me, 4, at;\n\
+        @odd bra left;\nadd.u32 v, %me, 100; st.shared.u32 [at], v; barrier.sync 1; bra met;\n\
+        left:\nadd.u32 v, %me, 200; st.shared.u32 [at], v; barrier.sync 1;\nmet:\n\
+        sub.u32 v, 63, %me; mov.u32 at, pool; mad.lo.u32 at, v, 4, at; ld.shared.u32 v, [at]; st.global.u32 [%out], v; }";
+    let wanted: Vec<u32> = (0..64).rev().map(|tid| tid + if tid % 2 == 1 { 200 } else { 100 }).collect();
+    assert_eq!(words::<u32>(64, declared, sides, &[]), wanted);
+
+    let guarded = "{ .reg .b32 v, at; .reg .pred low; setp.lt.u32 low, %me, 9; mov.u32 at, pool; mad.lo.u32 at, %me, 4, at;\n\
+        add.u32 v, %me, 7; @!low st.shared.u32 [at], v; @!low barrier.cta.sync 0; @low mul.lo.u32 v, v, 3; @low st.shared.u32 [at], v;\n\
+        @low barrier.cta.sync 0; xor.b32 v, %me, 31; mov.u32 at, pool; mad.lo.u32 at, v, 4, at; ld.shared.u32 v, [at]; st.global.u32 [%out], v; }";
+    let value = |tid: u32| if tid < 9 { 3 * (tid + 7) } else { tid + 7 };
+    let wanted: Vec<u32> = (0..64).map(|tid| value(tid ^ 31)).collect();
+    assert_eq!(words::<u32>(64, declared, guarded, &[]), wanted);
+
+    // Votes of both sides count, and each side gets the sum.
+    let votes = "{ .reg .b32 v, n; .reg .pred odd, vote; and.b32 v, %me, 1; setp.eq.u32 odd, v, 1; setp.lt.u32 vote, %me, 41;\n\
+        @odd bra left;\nbarrier.red.popc.u32 n, 2, vote; add.u32 n, n, 1000; bra met;\nleft:\nbarrier.red.popc.u32 n, 2, !vote;\nmet:\n\
+        st.global.u32 [%out], n; }";
+    let count = (0..64).filter(|tid| (*tid < 41) == (tid % 2 == 0)).count() as u32;
+    let wanted: Vec<u32> = (0..64).map(|tid| count + if tid % 2 == 0 { 1000 } else { 0 }).collect();
+    assert_eq!(words::<u32>(64, "", votes, &[]), wanted);
+
+    // A consumer waits for a producer whose lanes arrive apart.
+    let arrive = "{ .reg .b32 v, at; .reg .pred producer, low; setp.lt.u32 producer, %me, 32; setp.lt.u32 low, %me, 10; mov.u32 at, pool;\n\
+        @!producer bra consume;\nmad.lo.u32 at, %me, 4, at; mul.lo.u32 v, %me, 5; @low bra early;\n\
+        st.shared.u32 [at], v; barrier.arrive 3, 64; bra done;\nearly:\nadd.u32 v, v, 1; st.shared.u32 [at], v; barrier.arrive 3, 64; bra done;\n\
+        consume:\nbarrier.sync 3, 64; sub.u32 v, 63, %me; mad.lo.u32 at, v, 4, at; ld.shared.u32 v, [at];\n\
+        done:\nst.global.u32 [%out], v; }";
+    let value = |tid: u32| 5 * tid + u32::from(tid < 10);
+    let wanted: Vec<u32> = (0..64).map(|tid| if tid < 32 { value(tid) } else { value(63 - tid) }).collect();
+    assert_eq!(words::<u32>(64, declared, arrive, &[]), wanted);
+}

@@ -344,6 +344,14 @@ pub enum BarrierReduce {
     Or,
 }
 
+/// What a barrier does besides counting threads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum BarrierForm {
+    Sync,
+    Arrive,
+    Reduce(BarrierReduce),
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum PermuteMode {
     Index,
@@ -572,6 +580,8 @@ pub enum Op {
     BarrierArrive,
     /// Sources: barrier, predicate, and the number of threads if given (last).
     BarrierReduce(BarrierReduce),
+    /// A barrier without `.aligned`, to which the lanes of a warp may come apart. Operands as in the others.
+    LooseBarrier(BarrierForm),
     /// `mapa`. Sources: an address in shared memory, the rank of a block.
     MapAddress {
         /// The address is generic.

@@ -1,7 +1,9 @@
 //! Warp operations, barriers and control flow.
 
 use super::reader::{Reader, Result};
-use super::{BarrierReduce, Instruction, Int, Label, Op, Operand, ReduceOp, ShuffleMode, VoteMode};
+use super::{
+    BarrierForm, BarrierReduce, Instruction, Int, Label, Op, Operand, ReduceOp, ShuffleMode, VoteMode,
+};
 use crate::ptx::ast::Type;
 
 pub(super) fn shuffle(mut reader: Reader) -> Result<Instruction> {
@@ -108,9 +110,10 @@ pub(super) fn barrier(mut reader: Reader) -> Result<Instruction> {
         return reader.done(Op::WarpBarrier, Vec::new(), src);
     }
     // `bar` is `barrier` with `.aligned`.
-    let _ = (reader.flag("cta"), !bar && reader.flag("aligned"));
+    let _ = reader.flag("cta");
+    let aligned = bar || reader.flag("aligned");
     if reader.flag("red") {
-        return barrier_reduce(reader);
+        return barrier_reduce(reader, aligned);
     }
     let arrive = reader.require(&[("sync", false), ("arrive", true)])?;
     reader.count_in(if arrive { 2 } else { 1 }, 2)?;
@@ -118,10 +121,16 @@ pub(super) fn barrier(mut reader: Reader) -> Result<Instruction> {
     if reader.ast.operands.len() == 2 {
         src.push(reader.src(1, Type::U32)?);
     }
-    reader.done(if arrive { Op::BarrierArrive } else { Op::Barrier }, Vec::new(), src)
+    let op = match (aligned, arrive) {
+        (true, false) => Op::Barrier,
+        (true, true) => Op::BarrierArrive,
+        (false, false) => Op::LooseBarrier(BarrierForm::Sync),
+        (false, true) => Op::LooseBarrier(BarrierForm::Arrive),
+    };
+    reader.done(op, Vec::new(), src)
 }
 
-fn barrier_reduce(mut reader: Reader) -> Result<Instruction> {
+fn barrier_reduce(mut reader: Reader, aligned: bool) -> Result<Instruction> {
     let op = reader.require(&[
         ("popc", BarrierReduce::Popc),
         ("and", BarrierReduce::And),
@@ -137,7 +146,8 @@ fn barrier_reduce(mut reader: Reader) -> Result<Instruction> {
     if last == 3 {
         src.push(reader.src(2, Type::U32)?);
     }
-    reader.done(Op::BarrierReduce(op), dst, src)
+    let op = if aligned { Op::BarrierReduce(op) } else { Op::LooseBarrier(BarrierForm::Reduce(op)) };
+    reader.done(op, dst, src)
 }
 
 fn label(reader: &Reader, index: usize) -> Result<Label> {

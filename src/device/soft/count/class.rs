@@ -175,6 +175,7 @@ fn class(op: &Op) -> Class {
         | Op::Barrier
         | Op::BarrierArrive
         | Op::BarrierReduce(_)
+        | Op::LooseBarrier(_)
         | Op::ClusterBarrier { .. }
         | Op::Mbarrier { .. } => Class::Barrier,
         Op::Nop

@@ -262,6 +262,9 @@ fn gathers(instruction: &Instruction) -> Option<bool> {
     let members = |index: usize| Some(instruction.src[index] == ALL);
     match instruction.op {
         Op::Mma(_)
+        | Op::MmaF16(_)
+        | Op::MmaInt(_)
+        | Op::MmaF64
         | Op::LoadMatrix { .. }
         | Op::StoreMatrix { .. }
         | Op::MoveMatrix

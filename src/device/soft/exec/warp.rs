@@ -394,6 +394,26 @@ impl<'a> Warp<'a> {
         Some(self.pick(None))
     }
 
+    /// The running group waits at `pc`; others go on.
+    pub fn park(&mut self, pc: u32) -> *const Inst {
+        self.set_aside(pc, self.active, true);
+        self.pick(None)
+    }
+
+    /// Where the other groups wait, and their lanes; `None` if one of them can go on.
+    pub fn others_wait(&self) -> Option<Vec<(u32, u32)>> {
+        self.groups.iter().map(|group| group.parked.then_some((group.pc, group.lanes))).collect()
+    }
+
+    /// The other groups have got what they wait for.
+    pub fn pass_waits(&mut self) {
+        self.stuck = 0;
+        for group in &mut self.groups {
+            group.pc += 1;
+            group.parked = false;
+        }
+    }
+
     /// Removes `lanes` of the running group.
     pub fn exit(&mut self, ip: *const Inst, lanes: u32) -> *const Inst {
         self.active &= !lanes;

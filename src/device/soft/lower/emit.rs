@@ -220,7 +220,8 @@ impl<'a> Emitter<'a> {
             | Op::WarpBarrier
             | Op::Barrier
             | Op::BarrierArrive
-            | Op::BarrierReduce(_) => self.warp_operation(instruction),
+            | Op::BarrierReduce(_)
+            | Op::LooseBarrier(_) => self.warp_operation(instruction),
             _ => self.arithmetic(instruction),
         }
     }

@@ -5,7 +5,9 @@ use crate::device::soft::exec::access::{Access, Place};
 use crate::device::soft::exec::fragment::Factor;
 use crate::device::soft::exec::{Handler, barrier, mbarrier, mma, mma_rare, shuffle, vote};
 use crate::ptx::ast::Type;
-use crate::ptx::typed::{AddressSpace, BarrierReduce, Instruction, MbarrierOp, Op, Operand, VoteMode};
+use crate::ptx::typed::{
+    AddressSpace, BarrierForm, BarrierReduce, Instruction, MbarrierOp, Op, Operand, VoteMode,
+};
 
 impl Emitter<'_> {
     pub(super) fn warp_operation(&mut self, instruction: &Instruction) -> Result<()> {
@@ -78,9 +80,10 @@ impl Emitter<'_> {
                 self.emit(vote::warp_barrier, Operands { a, ..Operands::default() });
                 Ok(())
             }
-            Op::Barrier => self.barrier(instruction, 0, 1),
-            Op::BarrierArrive => self.barrier(instruction, barrier::ARRIVE, 1),
-            Op::BarrierReduce(op) => self.barrier_reduce(instruction, *op),
+            Op::Barrier => self.barrier(instruction, BarrierForm::Sync, barrier::barrier),
+            Op::BarrierArrive => self.barrier(instruction, BarrierForm::Arrive, barrier::barrier),
+            Op::BarrierReduce(op) => self.barrier(instruction, BarrierForm::Reduce(*op), barrier::barrier),
+            Op::LooseBarrier(form) => self.barrier(instruction, *form, barrier::loose_barrier),
             _ => self.fail("the software device does not know this instruction"),
         }
     }
@@ -135,20 +138,20 @@ impl Emitter<'_> {
         Ok(())
     }
 
-    /// `threads` is the index of the source that counts the threads, if it is there.
-    fn barrier(&mut self, instruction: &Instruction, imm: i32, threads: usize) -> Result<()> {
+    fn barrier(&mut self, instruction: &Instruction, form: BarrierForm, run: Handler) -> Result<()> {
+        let (imm, threads) = match form {
+            BarrierForm::Sync => (0, 1),
+            BarrierForm::Arrive => (barrier::ARRIVE, 1),
+            BarrierForm::Reduce(_) => (barrier::VOTE, 2),
+        };
         let a = self.source(instruction, 0, Type::U32)?;
         let b = match instruction.src.get(threads) {
             Some(operand) => self.slot(*operand, Type::U32)?,
             None => self.literal(0, false)?,
         };
         let c = if imm == barrier::VOTE { self.pred_source(instruction, 1)? } else { 0 };
-        self.emit(barrier::barrier, Operands { a, b, c, imm, ..Operands::default() });
-        Ok(())
-    }
-
-    fn barrier_reduce(&mut self, instruction: &Instruction, op: BarrierReduce) -> Result<()> {
-        self.barrier(instruction, barrier::VOTE, 2)?;
+        self.emit(run, Operands { a, b, c, imm, ..Operands::default() });
+        let BarrierForm::Reduce(op) = form else { return Ok(()) };
         let (d, imm) = match op {
             BarrierReduce::Popc => (self.destination(instruction, 0)?, 0),
             BarrierReduce::And => (self.pred_destination(instruction, 0), 1),
