@@ -73,37 +73,3 @@ fn ptx_of_bundle(mut entries: &[u8]) -> Result<String, Code> {
     }
     Err(Code::NO_BINARY_FOR_GPU)
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn entry(kind: u16, flags: u64, content: &[u8]) -> Vec<u8> {
-        let mut entry = vec![0; 64];
-        entry[..2].copy_from_slice(&kind.to_le_bytes());
-        entry[4..8].copy_from_slice(&64u32.to_le_bytes());
-        entry[8..16].copy_from_slice(&(content.len() as u64).to_le_bytes());
-        entry[40..48].copy_from_slice(&flags.to_le_bytes());
-        entry.extend(content);
-        entry
-    }
-
-    #[test]
-    fn takes_the_text_behind_machine_code() {
-        let bundle = [entry(2, 0, b"\x7fELF"), entry(1, 0, b".version 8.0\0\0")].concat();
-        assert_eq!(ptx_of_bundle(&bundle), Ok(".version 8.0".to_string()));
-    }
-
-    #[test]
-    fn has_no_use_for_compressed_text() {
-        assert_eq!(ptx_of_bundle(&entry(1, 0x2000, b"xyz")), Err(Code::NO_BINARY_FOR_GPU));
-        assert_eq!(ptx_of_bundle(&[]), Err(Code::NO_BINARY_FOR_GPU));
-    }
-
-    #[test]
-    fn entries_that_do_not_fit_are_refused() {
-        let mut bundle = entry(1, 0, b".version 8.0");
-        bundle[8] = 200;
-        assert_eq!(ptx_of_bundle(&bundle), Err(Code::INVALID_IMAGE));
-    }
-}

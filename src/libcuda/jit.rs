@@ -84,20 +84,3 @@ fn message(error: &DeviceError) -> String {
         None => format!("ptxas fatal   : {log}"),
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn said(log: &str) -> String {
-        message(&DeviceError::Module { module: NAME.into(), log: log.into() })
-    }
-
-    #[test]
-    fn errors_name_their_line() {
-        let expected =
-            "ptxas application ptx input, line 12; error   : no such opcode: foo.bar: foo.bar %r1;";
-        assert_eq!(said("ptx:12: no such opcode: foo.bar: foo.bar %r1;"), expected);
-        assert_eq!(said("something else"), "ptxas fatal   : something else");
-    }
-}
