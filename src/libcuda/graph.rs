@@ -4,9 +4,10 @@ use crate::abi::{In, Out, Status};
 use crate::driver::soft;
 use crate::error::Code;
 use crate::handle::{Handle, Table, fresh, lock};
+use crate::user_object::Object;
 use crate::work::Work;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 static GRAPHS: Table<Mutex<Graph>> = Table::new();
 /// The graph of each node.
@@ -16,6 +17,8 @@ static NODES: Mutex<BTreeMap<Handle, Handle>> = Mutex::new(BTreeMap::new());
 #[derive(Default)]
 pub struct Graph {
     pub nodes: Vec<Node>,
+    /// What lives as long as the graph.
+    pub objects: Vec<Arc<Object>>,
     /// For a clone: the nodes that its nodes were made of.
     originals: BTreeMap<Handle, Handle>,
 }
@@ -147,9 +150,10 @@ fn create_at(place: Out<Handle>, flags: u32) -> Status {
 
 fn clone(place: Out<Handle>, original: Handle) -> Status {
     let place = place.wanted()?;
-    let nodes = with_graph(original, |graph| {
+    let (nodes, objects) = with_graph(original, |graph| {
         let nodes = graph.nodes.iter();
-        nodes.map(|node| (node.handle, node.work.clone(), node.after.clone())).collect::<Vec<_>>()
+        let nodes: Vec<_> = nodes.map(|node| (node.handle, node.work.clone(), node.after.clone())).collect();
+        (nodes, graph.objects.clone())
     })?;
     let handle = create();
     with_graph(handle, |graph| {
@@ -160,6 +164,7 @@ fn clone(place: Out<Handle>, original: Handle) -> Status {
             graph.nodes.push(Node { handle: copies[&node], work, after });
         }
         graph.originals = copies;
+        graph.objects = objects;
     })?;
     place.set(handle)
 }

@@ -8,6 +8,7 @@ use crate::graph::with_graph;
 use crate::graph_nodes::{FillParams, HostParams, KernelParams, KernelParams2};
 use crate::handle::{Handle, Table, fresh, lock};
 use crate::stream;
+use crate::user_object::Object;
 use crate::work::Work;
 use std::ffi::c_char;
 use std::sync::{Arc, Mutex};
@@ -28,6 +29,8 @@ static EXECUTABLES: Table<Executable> = Table::new();
 struct Executable {
     flags: u64,
     steps: Mutex<Vec<Step>>,
+    /// What lives as long as it does.
+    _objects: Vec<Arc<Object>>,
 }
 
 /// A node, in order.
@@ -72,7 +75,8 @@ fn instantiate(place: Out<Handle>, graph: Handle, flags: u64) -> Status {
     }
     let steps = Mutex::new(steps(graph)?);
     let handle = fresh();
-    EXECUTABLES.insert(handle, Executable { flags, steps });
+    let _objects = with_graph(graph, |graph| graph.objects.clone())?;
+    EXECUTABLES.insert(handle, Executable { flags, steps, _objects });
     place.set(handle)
 }
 

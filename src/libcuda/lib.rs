@@ -52,4 +52,5 @@ mod pool;
 mod procaddress;
 mod stream;
 mod unsupported;
+mod user_object;
 mod work;

@@ -5,6 +5,7 @@ use crate::error::Code;
 use crate::{
     capture, context, copy, device, driver, error, event, fill, function, graph, graph_nodes, graph_run,
     host_memory, launch, library, link, memory, module, occupancy, pointer, pool, stream, unsupported,
+    user_object,
 };
 
 /// `CU_GET_PROC_ADDRESS_PER_THREAD_DEFAULT_STREAM`.
@@ -95,7 +96,7 @@ fn exports() -> impl Iterator<Item = &'static Export> {
         stream::EXPORTS,
         EXPORTS,
         unsupported::EXPORTS,
-        &[],
+        user_object::EXPORTS,
     ];
     modules.into_iter().flatten()
 }

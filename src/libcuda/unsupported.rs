@@ -1,6 +1,10 @@
 //! Functions that exist and are not supported: arrays, textures, virtual memory, other processes and APIs.
 
+use crate::abi::Status;
 use crate::error::Code;
+use crate::handle::lock;
+use std::collections::BTreeSet;
+use std::sync::Mutex;
 
 macro_rules! unsupported {
     ($($name:ident,)*) => {
@@ -9,13 +13,22 @@ macro_rules! unsupported {
             #[unsafe(no_mangle)]
             pub extern "C" fn $name() -> u32 {
                 // The caller takes care of the arguments, whatever they are.
-                Code::NOT_SUPPORTED.0
+                $crate::abi::code_of(|| refuse(stringify!($name)))
             }
         )*
 
         pub static EXPORTS: &[$crate::abi::Export] =
             &[$($crate::abi::Export { name: stringify!($name), function: $name as *const () },)*];
     };
+}
+
+/// Tells the programmer, the first time, which function it is.
+fn refuse(name: &'static str) -> Status {
+    static TOLD: Mutex<BTreeSet<&str>> = Mutex::new(BTreeSet::new());
+    if lock(&TOLD).insert(name) {
+        eprintln!("libcuda (software device): {name} is not supported");
+    }
+    Err(Code::NOT_SUPPORTED)
 }
 
 unsupported! {
@@ -147,8 +160,6 @@ unsupported! {
     cuGraphNodeGetToolsId,
     cuGraphNodeSetParams,
     cuGraphNodeSetParams_v2,
-    cuGraphReleaseUserObject,
-    cuGraphRetainUserObject,
     cuGraphicsEGLRegisterImage,
     cuGraphicsGLRegisterBuffer,
     cuGraphicsGLRegisterImage,
@@ -325,8 +336,6 @@ unsupported! {
     cuParamSeti,
     cuParamSetv,
     cuProfilerInitialize,
-    cuProfilerStart,
-    cuProfilerStop,
     cuSignalExternalSemaphoresAsync,
     cuSignalExternalSemaphoresAsync_ptsz,
     cuStreamBatchMemOp,
@@ -407,9 +416,6 @@ unsupported! {
     cuTexRefSetMipmapLevelBias,
     cuTexRefSetMipmapLevelClamp,
     cuTexRefSetMipmappedArray,
-    cuUserObjectCreate,
-    cuUserObjectRelease,
-    cuUserObjectRetain,
     cuVDPAUCtxCreate,
     cuVDPAUCtxCreate_v2,
     cuVDPAUGetDevice,

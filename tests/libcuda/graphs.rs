@@ -209,3 +209,35 @@ fn clones_know_their_originals() {
     run(executable(clone));
     assert_eq!(download::<f32>(y, 1), [4.0]);
 }
+
+#[test]
+fn objects_live_as_long_as_the_graphs() {
+    extern "C" fn end(place: u64) {
+        // SAFETY: the test passes a word that outlives the object.
+        unsafe { *(place as *mut u32) += 1 };
+    }
+    let _cuda = Cuda::new();
+    let mut ended = 0u32;
+    let place_of_it = place(&mut ended);
+    let count = || std::hint::black_box(word_at(place_of_it));
+    let object: u64 =
+        get("cuUserObjectCreate", &[place_of_it, end as extern "C" fn(u64) as usize as u64, 2, 1]);
+    ok("cuUserObjectRelease", &[object, 1]);
+    let graph = graph();
+    ok("cuGraphRetainUserObject", &[graph, object, 1, 1]);
+    assert_eq!(call("cuUserObjectRelease", &[object, 1]), INVALID_VALUE);
+    let executable = executable(graph);
+    // The graph's reference can be given up by itself.
+    ok("cuGraphReleaseUserObject", &[graph, object, 1]);
+    assert_eq!(call("cuGraphReleaseUserObject", &[graph, object, 1]), INVALID_VALUE);
+    ok("cuGraphDestroy", &[graph]);
+    assert_eq!(count(), 0);
+    ok("cuGraphExecDestroy", &[executable]);
+    assert_eq!(count(), 1);
+}
+
+/// The word at an address.
+fn word_at(place: u64) -> u32 {
+    // SAFETY: the tests pass places of their own.
+    unsafe { std::ptr::read_volatile(place as *const u32) }
+}
