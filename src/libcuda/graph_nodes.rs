@@ -95,14 +95,15 @@ impl HostParams {
     }
 }
 
-fn add(place: Out<Handle>, graph: Handle, after: In<Handle>, count: usize, work: Work) -> Status {
+/// Adds a node with that work to a graph.
+pub fn add(place: Out<Handle>, graph: Handle, after: In<Handle>, count: usize, work: Work) -> Status {
     let place = place.wanted()?;
     let after = after.all(count)?;
     place.set(with_graph(graph, |inside| inside.add(graph, work, &after))??)
 }
 
 /// Puts other work of the same kind into a node.
-fn replace(node: Handle, work: Work) -> Status {
+pub fn replace(node: Handle, work: Work) -> Status {
     with_node(node, |node| {
         if node.work.kind() != work.kind() {
             return Err(Code::INVALID_VALUE);
@@ -220,10 +221,13 @@ fn add_empty(place: Out<Handle>, graph: Handle, after: In<Handle>, count: usize)
     add(place, graph, after, count, Work::Empty)
 }
 
-/// The child is taken as it is now.
+/// A graph's work as it is now, as one.
+pub fn child_work(child: Handle) -> Result<Work, Code> {
+    Ok(Work::Graph(with_graph(child, |child| child.work())??.into()))
+}
+
 fn add_child(place: Out<Handle>, graph: Handle, after: In<Handle>, count: usize, child: Handle) -> Status {
-    let parts = with_graph(child, |child| child.work())??;
-    add(place, graph, after, count, Work::Graph(parts.into()))
+    add(place, graph, after, count, child_work(child)?)
 }
 
 fn add_record(place: Out<Handle>, graph: Handle, after: In<Handle>, count: usize, event: Handle) -> Status {

@@ -5,7 +5,7 @@ use crate::copy::Params3d;
 use crate::driver::soft;
 use crate::error::Code;
 use crate::graph::with_graph;
-use crate::graph_nodes::{FillParams, HostParams, KernelParams, KernelParams2};
+use crate::graph_nodes::{FillParams, HostParams, KernelParams, KernelParams2, child_work};
 use crate::handle::{Handle, Table, fresh, lock};
 use crate::stream;
 use crate::user_object::Object;
@@ -208,7 +208,7 @@ fn with_step<T>(handle: Handle, node: Handle, action: impl FnOnce(&mut Step) -> 
 }
 
 /// Puts other work of the same kind into a step.
-fn replace(handle: Handle, node: Handle, work: Work) -> Status {
+pub fn replace(handle: Handle, node: Handle, work: Work) -> Status {
     with_step(handle, node, |step| {
         if step.work.kind() != work.kind() {
             return Err(Code::INVALID_VALUE);
@@ -239,8 +239,7 @@ fn set_host(handle: Handle, node: Handle, params: In<HostParams>) -> Status {
 }
 
 fn set_child(handle: Handle, node: Handle, child: Handle) -> Status {
-    let parts = with_graph(child, |child| child.work())??;
-    replace(handle, node, Work::Graph(parts.into()))
+    replace(handle, node, child_work(child)?)
 }
 
 fn set_enabled(handle: Handle, node: Handle, enabled: u32) -> Status {

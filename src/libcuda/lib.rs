@@ -36,6 +36,7 @@ mod fill;
 mod function;
 mod graph;
 mod graph_nodes;
+mod graph_params;
 mod graph_run;
 mod handle;
 mod host_memory;

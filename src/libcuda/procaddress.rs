@@ -3,9 +3,9 @@
 use crate::abi::{Export, Out, Status, Text};
 use crate::error::Code;
 use crate::{
-    capture, context, copy, device, driver, error, event, fill, function, graph, graph_nodes, graph_run,
-    host_memory, launch, library, link, memory, module, occupancy, pointer, pool, stream, unsupported,
-    user_object,
+    capture, context, copy, device, driver, error, event, fill, function, graph, graph_nodes, graph_params,
+    graph_run, host_memory, launch, library, link, memory, module, occupancy, pointer, pool, stream,
+    unsupported, user_object,
 };
 
 /// `CU_GET_PROC_ADDRESS_PER_THREAD_DEFAULT_STREAM`.
@@ -38,6 +38,7 @@ const SINCE: &[(&str, i32, &str)] = &[
     ("cuGraphAddKernelNode", 12000, "cuGraphAddKernelNode_v2"),
     ("cuGraphAddNode", 12020, "cuGraphAddNode"),
     ("cuGraphAddNode", 12030, "cuGraphAddNode_v2"),
+    ("cuGraphAddNode", 13041, "cuGraphAddNode_v3"),
     ("cuGraphExecKernelNodeSetParams", 10000, "cuGraphExecKernelNodeSetParams"),
     ("cuGraphExecKernelNodeSetParams", 12000, "cuGraphExecKernelNodeSetParams_v2"),
     ("cuGraphExecUpdate", 10020, "cuGraphExecUpdate"),
@@ -54,8 +55,12 @@ const SINCE: &[(&str, i32, &str)] = &[
     ("cuGraphNodeGetDependencies", 12030, "cuGraphNodeGetDependencies_v2"),
     ("cuGraphNodeGetDependentNodes", 10000, "cuGraphNodeGetDependentNodes"),
     ("cuGraphNodeGetDependentNodes", 12030, "cuGraphNodeGetDependentNodes_v2"),
+    ("cuGraphNodeSetParams", 12020, "cuGraphNodeSetParams"),
+    ("cuGraphNodeSetParams", 13041, "cuGraphNodeSetParams_v2"),
     ("cuGraphRemoveDependencies", 10000, "cuGraphRemoveDependencies"),
     ("cuGraphRemoveDependencies", 12030, "cuGraphRemoveDependencies_v2"),
+    ("cuLaunchHostFunc", 10000, "cuLaunchHostFunc"),
+    ("cuLaunchHostFunc", 13020, "cuLaunchHostFunc_v2"),
     ("cuMemAdvise", 8000, "cuMemAdvise"),
     ("cuMemAdvise", 12020, "cuMemAdvise_v2"),
     ("cuMemPrefetchAsync", 8000, "cuMemPrefetchAsync"),
@@ -71,7 +76,7 @@ const SINCE: &[(&str, i32, &str)] = &[
 
 /// Every function that this library exports.
 fn exports() -> impl Iterator<Item = &'static Export> {
-    let modules: [&[Export]; 25] = [
+    let modules: [&[Export]; 26] = [
         capture::EXPORTS,
         context::EXPORTS,
         copy::EXPORTS,
@@ -83,6 +88,7 @@ fn exports() -> impl Iterator<Item = &'static Export> {
         function::EXPORTS,
         graph::EXPORTS,
         graph_nodes::EXPORTS,
+        graph_params::EXPORTS,
         graph_run::EXPORTS,
         host_memory::EXPORTS,
         launch::EXPORTS,

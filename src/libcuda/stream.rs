@@ -189,6 +189,16 @@ fn host_function(handle: Handle, function: Option<extern "C" fn(usize)>, data: u
     submit(handle, Work::Host(HostCall { function, data }))
 }
 
+/// How the host waits for the function is of no account: it is called now.
+fn host_function_with_mode(
+    handle: Handle,
+    function: Option<extern "C" fn(usize)>,
+    data: usize,
+    _mode: u32,
+) -> Status {
+    host_function(handle, function, data)
+}
+
 /// The callback is told that all went well; work that does not ends with its own call.
 fn callback(
     handle: Handle,
@@ -230,6 +240,8 @@ export! {
     cuStreamGetPriority [cuStreamGetPriority_ptsz] (stream: Handle, place: Out<i32>) => priority;
     cuLaunchHostFunc [cuLaunchHostFunc_ptsz]
         (stream: Handle, function: Option<extern "C" fn(usize)>, data: usize) => host_function;
+    cuLaunchHostFunc_v2 [cuLaunchHostFunc_v2_ptsz]
+        (stream: Handle, function: Option<extern "C" fn(usize)>, data: usize, mode: u32) => host_function_with_mode;
     cuStreamAddCallback [cuStreamAddCallback_ptsz]
         (stream: Handle, function: Option<extern "C" fn(Handle, u32, usize)>, data: usize, flags: u32) => callback;
     cuStreamAttachMemAsync [cuStreamAttachMemAsync_ptsz]

@@ -196,6 +196,33 @@ fn copies_host_functions_events_and_children() {
     assert_eq!(milliseconds, 0.0);
 }
 
+/// `CUgraphNodeParams` as words: the kind, one that is reserved, and what the kind has, in room for all of them.
+#[test]
+fn nodes_of_all_kinds_in_one_way() {
+    let _cuda = Cuda::new();
+    let (function, y) = (function("scale"), upload(&[1f32; 4]));
+    let graph = graph();
+    let params = |kind: u64, own: &[u64]| [&[kind, 0][..], own, &[0; 30]].concat();
+    let add = |after: &[u64], params: &[u64]| -> u64 {
+        get("cuGraphAddNode_v2", &[graph, from(after), 0, after.len() as u64, from(params)])
+    };
+    let filling = add(&[], &params(2, &[y, 0, u64::from(5f32.to_bits()) | 4 << 32, 1, 1]));
+    let scaling = add(&[filling], &params(0, &Scale::new(function, y, 2.0).params));
+    add(&[scaling], &params(5, &[]));
+    let executable = executable(graph);
+    run(executable);
+    assert_eq!(download::<f32>(y, 4), [10.0, 2.0, 2.0, 2.0]);
+    let other = params(2, &[y, 0, u64::from(7f32.to_bits()) | 4 << 32, 2, 1]);
+    ok("cuGraphExecNodeSetParams", &[executable, filling, from(&*other)]);
+    run(executable);
+    assert_eq!(download::<f32>(y, 4), [14.0, 14.0, 4.0, 4.0]);
+    let mut none = 0u64;
+    let refused = |kind, none: &mut u64| {
+        call("cuGraphAddNode_v2", &[place(none), graph, 0, 0, 0, from(&*params(kind, &[]))])
+    };
+    assert_eq!([refused(10, &mut none), refused(99, &mut none)], [801, INVALID_VALUE]);
+}
+
 #[test]
 fn clones_know_their_originals() {
     let _cuda = Cuda::new();
