@@ -12,6 +12,7 @@ use crate::ptx::typed::{Op, Order};
 
 impl Checker {
     /// Looks whether an access is ordered with those of other threads.
+    #[inline(always)]
     pub(super) fn races(&mut self, warp: &Warp, touch: &Touch) {
         let home = match touch.home {
             memory::Home::Shared => Home::Shared,
@@ -28,14 +29,25 @@ impl Checker {
         let (lanes, offsets, bytes, site) = (touch.lanes, touch.offsets, touch.bytes, touch.site);
         let step = Step { deed, warp: touch.warp, lanes, home, offsets, bytes, site };
         self.step(warp, &step);
-        let watched = &warp.block.code.watched.list[site as usize];
-        let returns = !watched.writes.is_empty();
-        self.shadow.races.synchronise(&step, warp.block.regions, &watched.op, returns);
+        if self.shadow.races.orders(site) {
+            let watched = &warp.block.code.watched.list[site as usize];
+            let returns = !watched.writes.is_empty();
+            self.shadow.races.synchronise(&step, warp.block.regions, &watched.op, returns);
+        }
     }
 
+    #[inline(always)]
     pub(super) fn step(&mut self, warp: &Warp, step: &Step) {
+        self.shadow.races.step(step, warp.block.regions, &mut self.conflicts);
+        if !self.conflicts.is_empty() || self.copies.are_pending() {
+            self.judge(warp, step);
+        }
+    }
+
+    /// Reports what an access is in conflict with.
+    #[inline(never)]
+    fn judge(&mut self, warp: &Warp, step: &Step) {
         let mut conflicts = std::mem::take(&mut self.conflicts);
-        self.shadow.races.step(step, warp.block.regions, &mut conflicts);
         if self.overwrites_source(warp, step) {
             conflicts.clear();
         }

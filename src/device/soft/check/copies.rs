@@ -66,6 +66,11 @@ impl Copies {
         };
     }
 
+    #[inline(always)]
+    pub fn are_pending(&self) -> bool {
+        self.count != 0
+    }
+
     fn thread(&mut self, warp: u32, lane: u32) -> &mut Thread {
         &mut self.threads[(32 * warp + lane) as usize]
     }

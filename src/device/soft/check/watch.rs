@@ -156,6 +156,43 @@ impl Body for Memory {
     }
 }
 
+/// A superinstruction, which stands behind this watch, and behind it stand the instructions that it is for.
+pub struct WholeRun;
+
+impl Body for WholeRun {
+    /// Goes on with the superinstruction if all is well; else with the single instructions, for a closer look.
+    #[inline(always)]
+    unsafe fn run<const L: u8>(ip: *const Inst, warp: &mut Warp) -> *const Inst {
+        // SAFETY: the caller keeps the contract of `Handler`.
+        unsafe {
+            let (together, single) = (ip.add(1), ip.add(2));
+            let table = &warp.block.code.watched;
+            let run = &table.runs[(*ip).imm as usize];
+            let plain = warp.active == !0 && warp.block.chance.is_none();
+            if !plain || run.reads.iter().any(|read| valid(warp, *read) != !0) {
+                return single;
+            }
+            let checker = &mut *warp.block.checker;
+            for load in &run.loads {
+                let site = run.first + load;
+                let reference = &table.list[site as usize].references[0];
+                let mut written = true;
+                let wrong = checker.reference(warp, site, reference, !0, |checker, touch| {
+                    checker.races(warp, touch);
+                    written &= checker.missing(touch).is_none();
+                });
+                if wrong != 0 || !written {
+                    return single;
+                }
+            }
+            for write in &run.writes {
+                set_valid(warp, *write, !0, !0);
+            }
+            together
+        }
+    }
+}
+
 /// `exit`
 pub unsafe fn exit(ip: *const Inst, warp: &mut Warp) -> *const Inst {
     // SAFETY: the caller keeps the contract of `Handler`; a watch is not the last instruction.

@@ -17,6 +17,8 @@ pub const FIRST: usize = 2;
 #[derive(Debug, Default)]
 pub struct Table {
     pub list: Vec<Watched>,
+    /// Of superinstructions.
+    pub runs: Vec<Run>,
     /// Names of the entry's registers.
     pub registers: Vec<String>,
 }
@@ -35,6 +37,19 @@ impl Table {
     pub fn name(&self, number: Number) -> &str {
         (number as usize).checked_sub(FIRST).map_or("", |reg| &self.registers[reg])
     }
+}
+
+/// Instructions that a superinstruction stands for.
+#[derive(Debug, Default)]
+pub struct Run {
+    /// The first one's index in the table.
+    pub first: u32,
+    /// Those that load, counted from the first.
+    pub loads: Vec<u32>,
+    /// Registers that must hold something before.
+    pub reads: Vec<Number>,
+    /// Registers that hold something afterwards.
+    pub writes: Vec<Number>,
 }
 
 /// One typed instruction, for the watch in front of it.

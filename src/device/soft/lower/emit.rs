@@ -124,7 +124,7 @@ impl<'a> Emitter<'a> {
             }
             if at >= covered {
                 let place = self.insts.len();
-                let run = if self.checked { 0 } else { self.fused(at, targeted)? };
+                let run = if self.checked { self.product(at, targeted)? } else { self.fused(at, targeted)? };
                 first = at;
                 covered = at + run.max(1);
                 if let Some(plan) = plan {

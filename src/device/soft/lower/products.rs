@@ -228,6 +228,11 @@ impl Emitter<'_> {
             product.exports.push((run.current[reg], slot(*reg)?));
         }
         let covers = product.covers;
+        if self.checked {
+            self.watch_run(at, covers)?;
+            // Every instruction has a watch in front of it.
+            product.covers = 2 * covers;
+        }
         let imm = self.add_product(product);
         self.emit(handler, Operands { imm, ..Operands::default() });
         Ok(covers)

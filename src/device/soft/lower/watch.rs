@@ -3,7 +3,7 @@
 use super::emit::{Emitter, Operands, Result};
 use crate::device::soft::check::Kind;
 use crate::device::soft::check::watch;
-use crate::device::soft::check::watched::{
+use crate::device::soft::check::watched::{Run, 
     ALWAYS, FIRST, Mode, NOBODY, Number, Reference, Remark, Table, Watched,
 };
 use crate::device::soft::exec::access::Place;
@@ -18,7 +18,7 @@ use std::collections::HashMap;
 /// A table without instructions.
 pub(super) fn table(entry: &Entry) -> Table {
     let registers = entry.registers.iter().map(|register| register.name.clone()).collect();
-    Table { list: Vec::new(), registers }
+    Table { registers, ..Table::default() }
 }
 
 impl Emitter<'_> {
@@ -45,6 +45,33 @@ impl Emitter<'_> {
         self.watched.list.push(watched);
         self.emit(run, Operands { d, a, b, c, site, imm });
         Ok(imm as usize)
+    }
+
+    /// Puts a watch in front of a superinstruction that stands for the `count` instructions from `at` on, which
+    /// have watches of their own.
+    pub(super) fn watch_run(&mut self, at: usize, count: usize) -> Result<()> {
+        let mut run = Run { first: self.watched.list.len() as u32, ..Run::default() };
+        let mut written = Vec::new();
+        for (index, instruction) in self.entry.code[at..at + count].iter().enumerate() {
+            for number in self.numbers(&instruction.src, ALWAYS)? {
+                if !written.contains(&number) && !run.reads.contains(&number) {
+                    run.reads.push(number);
+                }
+            }
+            for number in self.numbers(&instruction.dst, NOBODY)? {
+                if !written.contains(&number) {
+                    written.push(number);
+                }
+            }
+            if matches!(instruction.op, Op::Load(_)) {
+                run.loads.push(index as u32);
+            }
+        }
+        run.writes = written;
+        let imm = self.watched.runs.len() as i32;
+        self.watched.runs.push(run);
+        self.emit(handler::<watch::WholeRun>(self.level), Operands { imm, ..Operands::default() });
+        Ok(())
     }
 
     fn watch_for(&self, watched: &Watched) -> Handler {

@@ -27,11 +27,13 @@ impl GlobalShadow {
         }
     }
 
+    #[inline(always)]
     fn cells(&self, offset: u64, bytes: u32) -> Range<usize> {
         let first = (offset >> self.shift) as usize;
         first..first + (bytes >> self.shift) as usize
     }
 
+    #[inline(always)]
     pub fn visit(
         &mut self,
         context: &Context,
@@ -53,6 +55,7 @@ impl GlobalShadow {
     }
 
     /// A row of cells that nobody else of the launch has touched, or has only read.
+    #[inline(always)]
     fn visit_row(&mut self, context: &Context, visit: &Visit, start: u64) -> bool {
         let all = self.cells(start, 32 * visit.bytes);
         let launch = visit.horizon.launch;
@@ -82,6 +85,7 @@ impl GlobalShadow {
         true
     }
 
+    #[inline(never)]
     fn read(
         &mut self,
         context: &Context,
@@ -108,6 +112,7 @@ impl GlobalShadow {
         }
     }
 
+    #[inline(never)]
     fn write(
         &mut self,
         context: &Context,

@@ -96,6 +96,7 @@ impl Races {
     }
 
     /// Looks at an access and remembers it. What it is in conflict with goes to `found`.
+    #[inline(always)]
     pub fn step(&mut self, step: &Step, regions: &[Region], found: &mut Vec<Conflict>) {
         let strength = self.sites.strength(step.site);
         let visit = Visit {
@@ -122,11 +123,14 @@ impl Races {
         }
     }
 
+    /// Whether an instruction can put accesses in order.
+    #[inline(always)]
+    pub fn orders(&self, site: u32) -> bool {
+        self.sites.orders && self.sites.strength(site) != Strength::Weak
+    }
+
     /// A strong access hands on what its lanes know, or lets them know what was handed on.
     pub fn synchronise(&mut self, step: &Step, regions: &[Region], op: &Op, returns: bool) {
-        if !self.sites.orders || self.sites.strength(step.site) == Strength::Weak {
-            return;
-        }
         let memory = match step.home {
             Home::Shared => SHARED,
             Home::Global(index) => regions[index].lo,
