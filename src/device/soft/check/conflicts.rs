@@ -27,7 +27,8 @@ impl Checker {
             Mode::CopySource | Mode::CopyTarget => return,
         };
         let (lanes, offsets, bytes, site) = (touch.lanes, touch.offsets, touch.bytes, touch.site);
-        let step = Step { deed, warp: touch.warp, lanes, home, offsets, bytes, site };
+        let (span, rows) = (touch.span, touch.rows);
+        let step = Step { deed, warp: touch.warp, lanes, home, offsets, span, rows, bytes, site };
         self.step(warp, &step);
         if self.shadow.races.orders(site) {
             let watched = &warp.block.code.watched.list[site as usize];

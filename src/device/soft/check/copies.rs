@@ -178,6 +178,8 @@ impl Checker {
             lanes: 1 << lane,
             home: Home::Shared,
             offsets: &offsets,
+            span: (offset, offset + u64::from(copy.size)),
+            rows: false,
             bytes: copy.size,
             site,
         };
@@ -208,13 +210,16 @@ impl Checker {
         };
         let index = regions.partition_point(|other| other.lo < region.lo);
         let mut offsets = [0; 32];
-        offsets[lane as usize] = copy.source - region.lo;
+        let offset = copy.source - region.lo;
+        offsets[lane as usize] = offset;
         let step = Step {
             deed: Deed::Read,
             warp: warp.index,
             lanes: 1 << lane,
             home: Home::Global(index),
             offsets: &offsets,
+            span: (offset, offset + u64::from(copy.bytes)),
+            rows: false,
             bytes: copy.bytes.next_multiple_of(4),
             site,
         };

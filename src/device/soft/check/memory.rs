@@ -35,6 +35,8 @@ pub struct Touch<'a> {
     pub offsets: &'a [u64; 32],
     /// Bytes of each lane, all elements of a vector together.
     pub bytes: u32,
+    /// The first byte that a lane accesses, and the one behind the last.
+    pub span: (u64, u64),
     /// Whether the lanes lie one behind the other, without gaps, all 32 of them.
     pub rows: bool,
 }
@@ -137,17 +139,23 @@ impl Checker {
         let Some(limit) = length(warp, home).checked_sub(bytes) else {
             return self.scattered(warp, site, reference, lanes, &offsets, &mut look);
         };
-        let low = u64::from(reference.align) - 1;
-        let (mut wrong, mut gaps) = (0u64, 0u64);
-        for (lane, offset) in offsets.iter_mut().enumerate() {
+        if lanes != !0 {
+            // Lanes that do nothing are in nobody's way at the place of one that does something.
+            let first = offsets[lanes.trailing_zeros() as usize];
+            for (lane, offset) in offsets.iter_mut().enumerate() {
+                *offset = if lanes >> lane & 1 != 0 { *offset } else { first };
+            }
+        }
+        let (mut least, mut most, mut bits, mut gaps) = (u64::MAX, 0, 0, 0);
+        for offset in &mut offsets {
             *offset = offset.wrapping_sub(lo);
-            let bad = u64::from(*offset > limit).wrapping_neg() | (*offset & low);
-            wrong |= bad & u64::from(lanes >> lane & 1).wrapping_neg();
+            (least, most, bits) = (least.min(*offset), most.max(*offset), bits | *offset);
         }
         for lane in 0..31 {
             gaps |= offsets[lane + 1].wrapping_sub(offsets[lane]) ^ bytes;
         }
-        if wrong != 0 || (reference.mode.writes() && !writable(warp, home)) {
+        let wrong = most > limit || bits & (u64::from(reference.align) - 1) != 0;
+        if wrong || (reference.mode.writes() && !writable(warp, home)) {
             offsets.iter_mut().for_each(|offset| *offset = offset.wrapping_add(lo));
             return self.scattered(warp, site, reference, lanes, &offsets, &mut look);
         }
@@ -159,6 +167,7 @@ impl Checker {
             lanes,
             offsets: &offsets,
             bytes: reference.bytes,
+            span: (least, most + bytes),
             rows: lanes == !0 && gaps == 0,
         };
         look(self, &touch);
@@ -228,6 +237,8 @@ impl Checker {
             }
             left &= !together;
             let Some(home) = home else { break };
+            let those = || (0..32).filter(|lane| together >> lane & 1 != 0).map(|lane| offsets[lane]);
+            let (least, most) = (those().min().unwrap_or(0), those().max().unwrap_or(0));
             let touch = Touch {
                 site,
                 warp: warp.index,
@@ -236,6 +247,7 @@ impl Checker {
                 lanes: together,
                 offsets: &offsets,
                 bytes: reference.bytes,
+                span: (least, most + u64::from(reference.bytes)),
                 rows: false,
             };
             look(self, &touch);

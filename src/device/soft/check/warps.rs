@@ -77,6 +77,11 @@ impl Checker {
         // SAFETY: the caller's contract.
         let masks: [u32; 32] = std::array::from_fn(|lane| unsafe { read_place(warp, place, lane) as u32 });
         let live = warp.live();
+        let first = masks[lanes.trailing_zeros() as usize & 31];
+        let alike = (0..32).fold(0, |bits, lane| bits | (masks[lane] ^ first) * (lanes >> lane & 1));
+        if alike == 0 && lanes & !first == 0 && first & live & !lanes == 0 {
+            return true;
+        }
         for lane in (0..32).filter(|lane| lanes >> lane & 1 != 0) {
             let mask = masks[lane];
             let missing = mask & live & !lanes;

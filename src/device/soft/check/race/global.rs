@@ -43,7 +43,7 @@ impl GlobalShadow {
         found: &mut Vec<Conflict>,
     ) {
         if visit.strength == Strength::Weak
-            && visit.is_row(offsets)
+            && visit.rows
             && self.visit_row(context, visit, offsets[0])
         {
             return;

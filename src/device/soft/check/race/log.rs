@@ -29,11 +29,15 @@ pub struct Note {
 impl Note {
     #[inline(always)]
     pub fn of(visit: &Visit, offsets: &Offsets) -> Note {
+        let mut short = [0; 32];
+        for (short, offset) in short.iter_mut().zip(offsets) {
+            *short = *offset as u32;
+        }
         Note {
             writes: visit.deed == Deed::Write,
             warp: visit.warp,
             lanes: visit.lanes,
-            offsets: offsets.map(|offset| offset as u32),
+            offsets: short,
             bytes: visit.bytes,
             stamp: visit.stamp,
             base: visit.horizon.base,
@@ -94,7 +98,7 @@ impl Log {
     #[inline(always)]
     fn claim(&mut self, visit: &Visit, offsets: &Offsets, shift: u32) -> bool {
         let ones = ones(visit, shift);
-        if visit.is_row(offsets) && ones == 1 {
+        if visit.rows && ones == 1 {
             // Cells of a row of single ones fill half a word, or parts of two.
             let first = (offsets[0] >> shift) as usize;
             let (word, bit) = (first / 64, first % 64);

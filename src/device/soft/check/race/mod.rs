@@ -48,6 +48,10 @@ pub struct Step<'a> {
     pub lanes: u32,
     pub home: Home,
     pub offsets: &'a Offsets,
+    /// The first byte that a lane accesses, and the one behind the last.
+    pub span: (u64, u64),
+    /// Whether the lanes access all of the span, one behind the other, all 32 of them.
+    pub rows: bool,
     /// Bytes of each lane.
     pub bytes: u32,
     /// The instruction's number.
@@ -103,6 +107,8 @@ impl Races {
             deed: step.deed,
             warp: step.warp,
             lanes: step.lanes,
+            span: step.span,
+            rows: step.rows,
             bytes: step.bytes,
             strength,
             stamp: self.order.stamp(step.warp, step.lanes, step.site),

@@ -82,7 +82,7 @@ impl SharedShadow {
         found: &mut Vec<Conflict>,
     ) {
         if !self.exact && visit.strength == Strength::Weak && visit.deed != Deed::Copy {
-            let (lo, hi) = visit.span(offsets);
+            let (lo, hi) = visit.shared_span();
             if !self.copies.meet(lo, hi) && self.log.takes(visit, offsets, (lo, hi), self.shift) {
                 return;
             }
@@ -100,7 +100,7 @@ impl SharedShadow {
         offsets: &Offsets,
         found: &mut Vec<Conflict>,
     ) {
-        let (lo, hi) = visit.span(offsets);
+        let (lo, hi) = visit.shared_span();
         let copy = visit.deed == Deed::Copy;
         if !self.exact && (!copy || self.log.meets(lo, hi)) {
             self.enter(context);

@@ -57,6 +57,10 @@ pub struct Visit {
     pub deed: Deed,
     pub warp: u32,
     pub lanes: u32,
+    /// The first byte that a lane accesses, and the one behind the last.
+    pub span: (u64, u64),
+    /// Whether the lanes access all of the span, one behind the other, all 32 of them.
+    pub rows: bool,
     /// Bytes of each lane.
     pub bytes: u32,
     pub strength: Strength,
@@ -71,30 +75,16 @@ impl Visit {
         lanes(self.lanes)
     }
 
+    /// The span in shared memory, which is small.
+    #[inline(always)]
+    pub fn shared_span(&self) -> (u32, u32) {
+        (self.span.0 as u32, self.span.1 as u32)
+    }
+
     /// What a cell remembers of one lane.
     pub fn stamp_of(&self, lane: u32) -> Stamp {
         let stamp = self.stamp.of_lane(lane);
         if self.deed == Deed::Copy { stamp.pending() } else { stamp }
-    }
-
-    /// Whether the lanes access all of a stretch, one behind the other.
-    #[inline(always)]
-    pub fn is_row(&self, offsets: &Offsets) -> bool {
-        let (first, step) = (offsets[0], u64::from(self.bytes));
-        let gaps = (0..32).fold(0, |gaps, lane| gaps | (offsets[lane] ^ (first + step * lane as u64)));
-        self.lanes == !0 && gaps == 0
-    }
-
-    /// The first byte that a lane accesses, and the one behind the last.
-    #[inline(always)]
-    pub fn span(&self, offsets: &Offsets) -> (u32, u32) {
-        let first = offsets[self.lanes.trailing_zeros() as usize & 31];
-        let (mut lo, mut hi) = (first, first);
-        for (lane, offset) in offsets.iter().enumerate() {
-            let offset = if self.lanes >> lane & 1 != 0 { *offset } else { first };
-            (lo, hi) = (lo.min(offset), hi.max(offset));
-        }
-        (lo as u32, hi as u32 + self.bytes)
     }
 }
 
