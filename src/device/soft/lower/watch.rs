@@ -3,8 +3,8 @@
 use super::emit::{Emitter, Operands, Result};
 use crate::device::soft::check::Kind;
 use crate::device::soft::check::watch;
-use crate::device::soft::check::watched::{Run, 
-    ALWAYS, FIRST, Mode, NOBODY, Number, Reference, Remark, Table, Watched,
+use crate::device::soft::check::watched::{
+    ALWAYS, FIRST, Mode, NOBODY, Number, Reference, Remark, Run, Table, Watched,
 };
 use crate::device::soft::exec::access::Place;
 use crate::device::soft::exec::{Handler, handler};

@@ -42,10 +42,7 @@ impl GlobalShadow {
         offsets: &Offsets,
         found: &mut Vec<Conflict>,
     ) {
-        if visit.strength == Strength::Weak
-            && visit.rows
-            && self.visit_row(context, visit, offsets[0])
-        {
+        if visit.strength == Strength::Weak && visit.rows && self.visit_row(context, visit, offsets[0]) {
             return;
         }
         match visit.deed {
