@@ -40,8 +40,8 @@ fn integers_in_every_space() {
                 let red = if order == ".acq_rel.gpu" { "atom" } else { "red" };
                 let result = if red == "atom" { "old, " } else { "" };
                 let body = format!(
-                    "{{ .reg .b{bits} v, old; .reg .b64 generic; mov.u64 generic, word; cvta.shared.u64 generic, generic;\n\
-                     mov.b{bits} v, {start}; st.shared.b{bits} [word], v; bar.sync 0; cvt.u{bits}.u32 v, %me; {value}\n\
+                    "{{ .reg .b{bits} v, old; .reg .b64 generic; .reg .pred first; mov.u64 generic, word; cvta.shared.u64 generic, generic;\n\
+                     mov.b{bits} v, {start}; setp.eq.u32 first, %me, 0; @first st.shared.b{bits} [word], v; bar.sync 0; cvt.u{bits}.u32 v, %me; {value}\n\
                      {red}{order}{space}.{operation} {result}[{address}], v; bar.sync 0;\n\
                      ld.shared.u{bits} %word, [word]; st.global.u64 [%out], %word; }}"
                 );
@@ -93,7 +93,8 @@ fn exchanges_of_64_bits() {
 fn sums_of_floats() {
     let sum = f64::from((0..64).sum::<i32>());
     let f64_body = "{ .reg .f64 v; cvt.rn.f64.u32 v, %me; red.shared.add.f64 [word], v; bar.sync 0; ld.shared.u64 %word, [word]; st.global.u64 [%out], %word; }";
-    let start = ".reg .b64 %zero; mov.b64 %zero, 0; st.shared.b64 [word], %zero; bar.sync 0;\n";
+    let start = ".reg .b64 %zero; .reg .pred %first; mov.b64 %zero, 0; setp.eq.u32 %first, %me, 0;\n\
+                 @%first st.shared.b64 [word], %zero; bar.sync 0;\n";
     let found = words::<u64>(64, ".shared .align 8 .b64 word;", &format!("{start}{f64_body}"), &[]);
     assert_eq!(found, [sum.to_bits(); 64]);
     // One tid of four counts in f16, whose sums are exact up to 2048.
@@ -123,8 +124,11 @@ fn subnormal_sums() {
         st.shared.f32 [word], 0f00000000; bar.sync 0; red.shared.add.f32 [word], v; bar.sync 0; ld.shared.u32 %w, [word];\n\
         mov.b64 %word, {%v, %w}; st.global.u64 [%out], %word; }";
     let body = format!(
-        ".reg .b32 %v, %w;\n{}",
-        body.replace("st.shared.f32 [word], 0f00000000;", "mov.b32 %w, 0; st.shared.b32 [word], %w;")
+        ".reg .b32 %v, %w; .reg .pred %first;\n{}",
+        body.replace(
+            "st.shared.f32 [word], 0f00000000;",
+            "mov.b32 %w, 0; setp.eq.u32 %first, %me, 0; @%first st.shared.b32 [word], %w;"
+        )
     );
     assert_eq!(words::<u64>(8, ".shared .align 8 .b64 word;", &body, &[0, 0]), [8 << 32; 8]);
 }

@@ -73,17 +73,15 @@ fn shared_local_and_constant_variables() {
 #[test]
 fn generic_addresses() {
     let declarations = ".const .u32 table[2] = {11, 22};\n.shared .align 4 .u32 word;";
-    let body = ".local .align 4 .u32 mine; .reg .b32 s, l, c, g; .reg .b64 at;\n\
-        @!%p bra none;\nnone:\n\
-        mov.u32 s, 5; st.shared.u32 [word], s; add.u32 l, %me, 100; st.local.u32 [mine], l; bar.sync 0;\n\
+    let body = ".local .align 4 .u32 mine; .reg .b32 s, l, c, g; .reg .b64 at; .reg .pred first;\n\
+        setp.eq.u32 first, %me, 0; mov.u32 s, 5; @first st.shared.u32 [word], s; add.u32 l, %me, 100; st.local.u32 [mine], l; bar.sync 0;\n\
         mov.u64 at, word; cvta.shared.u64 at, at; ld.u32 s, [at]; cvta.to.shared.u64 at, at; ld.shared.u32 g, [at]; add.u32 s, s, g;\n\
         mov.u64 at, mine; cvta.local.u64 at, at; ld.u32 l, [at];\n\
         mov.u64 at, table; cvta.const.u64 at, at; ld.u32 c, [at+4];\n\
         cvta.global.u64 at, %in; ld.u32 g, [at];\n\
         add.u32 s, s, l; add.u32 s, s, c; add.u32 s, s, g; st.u32 [%out], s;";
-    let body = body.replace("@!%p bra none;\nnone:\n", "");
     let wanted: Vec<u32> = (0..64).map(|i| 5 + 5 + 100 + i + 22 + 1000).collect();
-    assert_eq!(words::<u32>(64, declarations, &body, &[1000]), wanted);
+    assert_eq!(words::<u32>(64, declarations, body, &[1000]), wanted);
 }
 
 /// Every lane's contribution counts, in global and in shared memory, and each lane gets the value before its own.
@@ -110,7 +108,7 @@ fn atomics_on_one_word() {
         };
         let wanted = (0..64).fold(start, step);
         let shared = format!(
-            "{{ .reg .b32 v; .reg .b64 at; mov.u32 v, {start}; st.shared.u32 [word], v; bar.sync 0; {value}\n\
+            "{{ .reg .b32 v; .reg .pred first; setp.eq.u32 first, %me, 0; mov.u32 v, {start}; @first st.shared.u32 [word], v; bar.sync 0; {value}\n\
              red.shared.{operation} [word], v; bar.sync 0; ld.shared.u32 v, [word]; st.global.u32 [%out], v; }}"
         );
         assert_eq!(
@@ -130,7 +128,9 @@ fn atomics_return_the_value_before() {
     // Whatever the order of the lanes, sums of ones return each count once.
     let tickets = "{ .reg .b32 v; atom.shared.add.u32 v, [word], 1; st.global.u32 [%out], v; }";
     let declared = ".shared .u32 word;";
-    let body = format!("{{ .reg .b32 z; mov.u32 z, 0; st.shared.u32 [word], z; bar.sync 0; }} {tickets}");
+    let body = format!(
+        "{{ .reg .b32 z; .reg .pred first; setp.eq.u32 first, %me, 0; mov.u32 z, 0; @first st.shared.u32 [word], z; bar.sync 0; }} {tickets}"
+    );
     let mut found = words::<u32>(96, declared, &body, &[]);
     found.sort_unstable();
     assert_eq!(found, (0..96).collect::<Vec<_>>());
