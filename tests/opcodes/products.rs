@@ -75,8 +75,12 @@ fn factors(numbers: &mut Numbers, format: Format, k: usize) -> (Vec<Vec<u32>>, V
         let value = f64::from(numbers.next() % 4001) / 1000.0 - 2.0;
         format.bits(value, Rounding::Nearest)
     };
-    let a: Vec<Vec<u64>> = (0..16).map(|_| (0..k).map(|_| element()).collect()).collect();
-    let b: Vec<Vec<u64>> = (0..8).map(|_| (0..k).map(|_| element()).collect()).collect();
+    let mut a: Vec<Vec<u64>> = (0..16).map(|_| (0..k).map(|_| element()).collect()).collect();
+    let mut b: Vec<Vec<u64>> = (0..8).map(|_| (0..k).map(|_| element()).collect()).collect();
+    // Beside 2^24 a 1 is lost, beside -2^24 it is not: their sum tells the order.
+    let [one, large] = [1.0, 4096.0].map(|x| format.bits(x, Rounding::Nearest));
+    (a[0], b[0]) = (vec![one; k], vec![one; k]);
+    (a[0][0], a[0][1], b[0][0], b[0][1]) = (large, large | 0x8000, large, large);
     let pair = |row: &[u64], at: usize| (row[at] | row[at + 1] << 16) as u32;
     let lanes = (0..32).map(|lane| {
         let (group, member) = (lane / 4, lane % 4);
