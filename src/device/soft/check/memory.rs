@@ -5,6 +5,7 @@ use super::collect::Found;
 use super::finding::Kind;
 use super::watched::{Mode, Reference};
 use crate::device::soft::exec::Warp;
+use crate::device::soft::exec::access::read_place;
 use crate::device::soft::memory::{LOCAL_WINDOW, PARAM_WINDOW, Region, SHARED_WINDOW, WINDOW_OFFSET};
 use crate::ptx::typed::AddressSpace;
 
@@ -41,6 +42,9 @@ pub struct Touch<'a> {
     pub rows: bool,
 }
 
+/// Lanes that lie within so many bytes are looked at together.
+const NEAR: u64 = 4096;
+
 /// For each lane which of its bytes nobody has written.
 pub type Missing = [u16; 32];
 
@@ -67,6 +71,18 @@ pub unsafe fn addresses(warp: &Warp, reference: &Reference) -> [u64; 32] {
         }
     }
     addresses
+}
+
+/// As [`addresses`], of one lane.
+///
+/// # Safety
+/// The reference belongs to the warp's code.
+#[inline(always)]
+unsafe fn address(warp: &Warp, reference: &Reference, lane: usize) -> u64 {
+    // SAFETY: the caller's contract.
+    let base = unsafe { read_place(warp, reference.address, lane) };
+    let address = base.wrapping_add_signed(reference.offset);
+    if reference.address.wide { address } else { address & 0xFFFF_FFFF }
 }
 
 /// The memory that `address` of `space` lies in or behind, and how far from its start; `None` if no
@@ -131,8 +147,10 @@ impl Checker {
         mut look: impl FnMut(&mut Checker, &Touch),
     ) -> u32 {
         // SAFETY: the caller's contract.
-        let mut offsets = unsafe { addresses(warp, reference) };
-        let Some((home, lo)) = self.likely(warp, reference, offsets[lanes.trailing_zeros() as usize]) else {
+        let (mut offsets, first) = unsafe {
+            (addresses(warp, reference), address(warp, reference, lanes.trailing_zeros() as usize))
+        };
+        let Some((home, lo)) = self.likely(warp, reference, first) else {
             return self.scattered(warp, site, reference, lanes, &offsets, &mut look);
         };
         let bytes = u64::from(reference.bytes);
@@ -141,7 +159,6 @@ impl Checker {
         };
         if lanes != !0 {
             // Lanes that do nothing are in nobody's way at the place of one that does something.
-            let first = offsets[lanes.trailing_zeros() as usize];
             for (lane, offset) in offsets.iter_mut().enumerate() {
                 *offset = if lanes >> lane & 1 != 0 { *offset } else { first };
             }

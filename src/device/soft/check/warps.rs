@@ -109,9 +109,12 @@ impl Checker {
     }
 
     unsafe fn sources_are_there(&mut self, warp: &Warp, watched: &Watched, lanes: u32) -> bool {
+        let Some(place) = watched.members() else { return true };
         // SAFETY: the caller's contract.
-        let sources = unsafe { sources(warp, watched) };
-        let wrong = lanes_where(|lane| lanes >> lane & 1 != 0 && lanes >> sources[lane] & 1 == 0);
+        let (sources, mask) =
+            unsafe { (sources(warp, watched), |lane: usize| read_place(warp, place, lane) as u32) };
+        let absent = |lane: usize| (lanes & mask(lane)) >> sources[lane] & 1 == 0;
+        let wrong = lanes_where(|lane| lanes >> lane & 1 != 0 && absent(lane));
         if wrong != 0 {
             let lane = wrong.trailing_zeros();
             let source = sources[lane as usize];
@@ -238,14 +241,9 @@ fn eighths(lanes: u32) -> u32 {
 /// The lane that each lane of a shuffle reads; its own if the other is outside of its segment.
 unsafe fn sources(warp: &Warp, watched: &Watched) -> [u32; 32] {
     let Op::Shuffle(mode) = watched.op else { return [0; 32] };
-    std::array::from_fn(|lane| {
-        // SAFETY: the caller's contract.
-        let [b, c] = [0, 1].map(|k| unsafe { read_place(warp, watched.values[k], lane) as u32 });
-        match shuffle::source_of(mode, lane as u32, b, c) {
-            (source, true) => source & 31,
-            (_, false) => lane as u32,
-        }
-    })
+    // SAFETY: the caller's contract.
+    let [b, c] = [0, 1].map(|k| unsafe { warp.slot::<[u32; 32]>(watched.values[k].slot).read() });
+    shuffle::sources(mode, &b, &c)
 }
 
 /// The lanes of a transposed matrix both of whose elements come from valid lanes.

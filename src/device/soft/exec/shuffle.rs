@@ -26,14 +26,21 @@ fn source<const MODE: u8>(lane: u32, b: u32, c: u32) -> (u32, bool) {
     }
 }
 
-/// As [`source`], for a mode that is not a constant.
-pub fn source_of(mode: ShuffleMode, lane: u32, b: u32, c: u32) -> (u32, bool) {
+/// The lane that each lane reads; its own if the other is outside of its segment.
+pub fn sources(mode: ShuffleMode, b: &[u32; 32], c: &[u32; 32]) -> [u32; 32] {
     match mode {
-        ShuffleMode::Up => source::<UP>(lane, b, c),
-        ShuffleMode::Down => source::<DOWN>(lane, b, c),
-        ShuffleMode::Butterfly => source::<BUTTERFLY>(lane, b, c),
-        ShuffleMode::Index => source::<INDEX>(lane, b, c),
+        ShuffleMode::Up => all_sources::<UP>(b, c),
+        ShuffleMode::Down => all_sources::<DOWN>(b, c),
+        ShuffleMode::Butterfly => all_sources::<BUTTERFLY>(b, c),
+        ShuffleMode::Index => all_sources::<INDEX>(b, c),
     }
+}
+
+fn all_sources<const MODE: u8>(b: &[u32; 32], c: &[u32; 32]) -> [u32; 32] {
+    std::array::from_fn(|lane| match source::<MODE>(lane as u32, b[lane], c[lane]) {
+        (from, true) => from & 31,
+        (_, false) => lane as u32,
+    })
 }
 
 impl<const MODE: u8> Body for Shuffle<MODE> {
