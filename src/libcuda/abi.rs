@@ -207,6 +207,7 @@ macro_rules! export {
         ];
     };
     (@function $name:ident ($($arg:ident: $type:ty),*) ($($value:ident),*) $function:path) => {
+        // SAFETY: the name is the driver's, and nothing else in the library has it.
         #[unsafe(no_mangle)]
         pub extern "C" fn $name($($arg: $type),*) -> u32 {
             $crate::abi::code_of(|| $function($($value),*))
@@ -215,6 +216,7 @@ macro_rules! export {
     (@own) => {};
     (@own $name:ident $args:tt $values:tt; $($rest:tt)*) => { export! { @own $($rest)* } };
     (@own $name:ident [$own:ident] ($($arg:ident: $type:ty),*) ($($value:ident),*); $($rest:tt)*) => {
+        // SAFETY: as above.
         #[unsafe(no_mangle)]
         pub extern "C" fn $own($($arg: $type),*) -> u32 {
             $crate::abi::with_own_default_stream(|| $name($($value),*))

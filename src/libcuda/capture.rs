@@ -13,9 +13,9 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, ThreadId};
 
-/// `CU_STREAM_CAPTURE_MODE_*`: who is kept from calls that would disturb a capture.
+/// `CU_STREAM_CAPTURE_MODE_*`: who is kept from calls that would disturb a capture. Everybody, or nobody; the one in
+/// between, 1, is the thread that began it.
 const GLOBAL: u32 = 0;
-const THREAD_LOCAL: u32 = 1;
 const RELAXED: u32 = 2;
 
 /// `CU_STREAM_CAPTURE_STATUS_*`.
@@ -42,6 +42,7 @@ pub struct Capture {
     blocking: bool,
     streams: Mutex<Vec<Arc<Stream>>>,
     spoilt: AtomicBool,
+    over: AtomicBool,
 }
 
 /// A stream's, or an event's, part in a capture.
@@ -106,6 +107,7 @@ pub fn wait_in_capture(stream: &Arc<Stream>, event: &Event) -> Status {
     let mut joined = lock(&stream.joined);
     match (&mut *joined, event.captured()) {
         (None, None) => Ok(()),
+        (None, Some(theirs)) if theirs.capture.over.load(Relaxed) => Err(Code::CAPTURED_EVENT),
         (Some(ours), None) => {
             // Nodes cannot wait for what was done before.
             ours.capture.spoil();
@@ -176,6 +178,7 @@ fn begin_at(handle: Handle, mode: u32, graph: Option<Handle>, after: Vec<Handle>
         blocking: stream.is_blocking(),
         streams: Mutex::new(vec![stream.clone()]),
         spoilt: AtomicBool::new(false),
+        over: AtomicBool::new(false),
     });
     lock(&CAPTURES).push(capture.clone());
     *joined = Some(Joined { capture, after });
@@ -197,18 +200,38 @@ fn end(handle: Handle, place: Out<Handle>) -> Status {
         return Err(Code::STREAM_CAPTURE_WRONG_THREAD);
     }
     let result = capture.well().and_then(|()| all_joined(&joined, &streams));
-    lock(&CAPTURES).retain(|other| !Arc::ptr_eq(other, &capture));
-    for member in &streams {
-        lock(&member.joined).take_if(|part| Arc::ptr_eq(&part.capture, &capture));
-    }
+    dissolve(&capture, &streams);
     match result {
         Ok(()) => place.set(capture.graph),
         Err(code) => {
-            if capture.owned {
-                graph::destroy(capture.graph)?;
-            }
+            drop_graph(&capture)?;
             Err(code)
         }
+    }
+}
+
+/// Lets the streams of a capture go.
+fn dissolve(capture: &Arc<Capture>, streams: &[Arc<Stream>]) {
+    capture.over.store(true, Relaxed);
+    lock(&CAPTURES).retain(|other| !Arc::ptr_eq(other, capture));
+    for member in streams {
+        lock(&member.joined).take_if(|part| Arc::ptr_eq(&part.capture, capture));
+    }
+}
+
+/// Ends what a capture that failed has made.
+fn drop_graph(capture: &Capture) -> Status {
+    if capture.owned { graph::destroy(capture.graph) } else { Ok(()) }
+}
+
+/// A stream is no more: the capture that it takes part in is spoilt, and over if the stream began it.
+pub fn forsake(stream: &Arc<Stream>) {
+    let Some(Joined { capture, .. }) = lock(&stream.joined).take() else { return };
+    capture.spoil();
+    let streams = lock(&capture.streams).clone();
+    if streams.first().is_some_and(|first| Arc::ptr_eq(first, stream)) {
+        dissolve(&capture, &streams);
+        let _ = drop_graph(&capture);
     }
 }
 
@@ -303,8 +326,6 @@ fn exchange_mode(mode: Out<u32>) -> Status {
     }
     mode.set(MODE.replace(wanted))
 }
-
-const _: () = assert!(GLOBAL < THREAD_LOCAL && THREAD_LOCAL < RELAXED);
 
 export! {
     cuStreamBeginCapture_v2 [cuStreamBeginCapture_v2_ptsz] (stream: Handle, mode: u32) => begin;

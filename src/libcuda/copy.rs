@@ -2,6 +2,7 @@
 
 use crate::abi::{In, Status};
 use crate::capture;
+use crate::context::{self, current};
 use crate::driver::soft;
 use crate::error::Code;
 use crate::handle::Handle;
@@ -148,7 +149,7 @@ fn submit(copy: Copy3d, stream: Handle) -> Status {
 
 /// Copies that wait are not allowed while a stream is capturing.
 fn now(copy: Copy3d) -> Status {
-    crate::context::current()?;
+    current()?;
     capture::refuse()?;
     submit(copy, 0)
 }
@@ -202,8 +203,8 @@ fn copy_async(to: u64, from: u64, bytes: usize, stream: Handle) -> Status {
 }
 
 fn copy_peer(to: u64, to_context: Handle, from: u64, from_context: Handle, bytes: usize) -> Status {
-    crate::context::find(to_context)?;
-    crate::context::find(from_context)?;
+    context::find(to_context)?;
+    context::find(from_context)?;
     copy_within(to, from, bytes)
 }
 
@@ -215,8 +216,8 @@ fn copy_peer_async(
     bytes: usize,
     stream: Handle,
 ) -> Status {
-    crate::context::find(to_context)?;
-    crate::context::find(from_context)?;
+    context::find(to_context)?;
+    context::find(from_context)?;
     copy_within_async(to, from, bytes, stream)
 }
 

@@ -1,6 +1,7 @@
 //! The driver itself: the one device behind it, made by `cuInit`.
 
 use crate::abi::{Out, Status};
+use crate::context::current;
 use crate::error::Code;
 use ddpm_ptx::device::soft::Soft;
 use std::env;
@@ -45,7 +46,7 @@ fn version(version: Out<i32>) -> Status {
 
 /// There is no profiler to be told.
 fn profile() -> Status {
-    crate::context::current().map(drop)
+    current().map(drop)
 }
 
 export! {

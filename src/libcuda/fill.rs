@@ -2,6 +2,7 @@
 
 use crate::abi::Status;
 use crate::capture;
+use crate::context::current;
 use crate::driver::soft;
 use crate::error::Code;
 use crate::handle::Handle;
@@ -57,7 +58,7 @@ fn submit(fill: Fill, stream: Handle) -> Status {
 }
 
 fn now(fill: Fill) -> Status {
-    crate::context::current()?;
+    current()?;
     capture::refuse()?;
     submit(fill, 0)
 }

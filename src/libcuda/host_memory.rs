@@ -1,12 +1,12 @@
 //! Host memory that the device uses at the same address: pinned and registered.
 
 use crate::abi::{Out, Status};
+use crate::capture;
 use crate::context::current;
 use crate::driver::soft;
 use crate::error::Code;
 use crate::handle::Handle;
-use crate::memory::{self, Allocation, Kind, allocation, check_room, free_if};
-use crate::{capture, memory::add};
+use crate::memory::{Allocation, Kind, add, allocation, check_room, free_if};
 use std::alloc::{Layout, alloc_zeroed};
 
 /// As the operating system's pages.
@@ -111,7 +111,7 @@ fn flags(flags: Out<u32>, address: u64) -> Status {
 }
 
 /// Whether host and device have the memory at the same address.
-pub fn is_shared(allocation: &memory::Allocation) -> bool {
+pub fn is_shared(allocation: &Allocation) -> bool {
     !matches!(allocation.kind, Kind::Device | Kind::Pooled(_))
 }
 

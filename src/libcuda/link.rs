@@ -1,6 +1,6 @@
 //! The linker: one PTX text in, the same text out. There is no machine code here to link.
 
-use crate::abi::{In, Out, Status, Text, bytes_at};
+use crate::abi::{In, Out, Status, Text, array_at, bytes_at, place_at};
 use crate::context::current;
 use crate::error::Code;
 use crate::handle::{Handle, Table, fresh, lock};
@@ -38,11 +38,7 @@ fn add(handle: Handle, kind: u32, text: Result<String, Code>) -> Status {
     let text = text?;
     // Errors are told here, as NVIDIA's linker does.
     let [count, names, values] = linker.options;
-    let options = Options {
-        count: count as u32,
-        names: crate::abi::array_at(names),
-        values: crate::abi::place_at(values),
-    };
+    let options = Options { count: count as u32, names: array_at(names), values: place_at(values) };
     compile(&text, options)?;
     let mut place = lock(&linker.text);
     if place.is_some() {

@@ -3,6 +3,7 @@
 use crate::abi::{In, Out, Status};
 use crate::context::current;
 use crate::device::check;
+use crate::driver::soft;
 use crate::error::Code;
 use crate::handle::{Handle, Table, fresh, lock};
 use crate::memory::{Kind, allocate, free_if, used};
@@ -100,7 +101,7 @@ fn set_pool_of(device: i32, pool: Handle) -> Status {
 
 /// `properties`: type, handle types, kind of location, …; only the device's own memory.
 fn create(place: Out<Handle>, properties: In<[u32; 4]>) -> Status {
-    crate::driver::soft()?;
+    soft()?;
     let place = place.wanted()?;
     let [kind, _, location, ordinal] = properties.get()?;
     if kind != 1 || location != 1 {

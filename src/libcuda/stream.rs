@@ -4,8 +4,10 @@ use crate::abi::{Out, Status, own_default_stream};
 use crate::capture::{self, Joined};
 use crate::context::{self, Context, current};
 use crate::device::DEVICE;
+use crate::driver::soft;
 use crate::error::Code;
 use crate::handle::{Handle, Table, fresh, lock};
+use crate::memory::allocation;
 use crate::work::{HostCall, Work};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -99,7 +101,7 @@ pub fn find(handle: Handle) -> Result<Arc<Stream>, Code> {
         0 | LEGACY => Ok(current()?.legacy_stream.clone()),
         PER_THREAD => own(),
         _ => {
-            crate::driver::soft()?;
+            soft()?;
             STREAMS.get(handle)
         }
     }
@@ -114,6 +116,11 @@ fn own() -> Result<Arc<Stream>, Code> {
 
 /// Ends the streams of a context.
 pub fn end_all(context: Handle) {
+    for (_, stream) in STREAMS.all() {
+        if stream.context == context {
+            capture::forsake(&stream);
+        }
+    }
     STREAMS.remove_all(|stream| stream.context == context);
 }
 
@@ -139,10 +146,7 @@ fn create_with_priority(place: Out<Handle>, flags: u32, priority: i32) -> Status
 }
 
 fn destroy(handle: Handle) -> Status {
-    let stream = STREAMS.remove(handle)?;
-    if let Some(joined) = lock(&stream.joined).take() {
-        joined.capture.spoil();
-    }
+    capture::forsake(&STREAMS.remove(handle)?);
     Ok(())
 }
 
@@ -217,7 +221,7 @@ fn callback(
 /// Managed memory belongs to all streams at all times.
 fn attach_memory(handle: Handle, address: u64, _bytes: usize, _flags: u32) -> Status {
     find(handle)?;
-    crate::memory::allocation(address).map(drop).ok_or(Code::INVALID_VALUE)
+    allocation(address).map(drop).ok_or(Code::INVALID_VALUE)
 }
 
 fn copy_attributes(to: Handle, from: Handle) -> Status {

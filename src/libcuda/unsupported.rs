@@ -10,6 +10,7 @@ macro_rules! unsupported {
     ($($name:ident,)*) => {
         $(
             /// Not supported.
+            // SAFETY: the name is the driver's, and nothing else in the library has it.
             #[unsafe(no_mangle)]
             pub extern "C" fn $name() -> u32 {
                 // The caller takes care of the arguments, whatever they are.

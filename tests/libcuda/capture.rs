@@ -93,6 +93,10 @@ fn events_lead_other_streams_into_it_and_back() {
     ok("cuGraphGetEdges", &[graph, 0, 0, place(&mut edges)]);
     // The last comes after the second stream's node and, through the first stream, after the first node.
     assert_eq!((nodes, edges), (3, 3));
+    // An event of a capture that is over is nothing to wait for.
+    assert_eq!(call("cuStreamWaitEvent", &[second, fork, 0]), CAPTURED_EVENT);
+    ok("cuEventRecord", &[fork, first]);
+    ok("cuStreamWaitEvent", &[second, fork, 0]);
     ok("cuGraphLaunch", &[executable(graph), first]);
     assert_eq!(download::<f32>(y, 4), [30.0; 4]);
 }
@@ -181,6 +185,28 @@ fn only_its_own_thread_ends_it() {
     };
     assert_eq!(std::thread::spawn(there).join().unwrap(), WRONG_THREAD);
     end(stream);
+}
+
+#[test]
+fn a_stream_that_ends_in_the_middle() {
+    let _cuda = Cuda::new();
+    let alloc = || call("cuMemAlloc_v2", &[place(&mut 0u64), 16]);
+    let (stream, other) = (stream(), stream());
+    begin(stream, GLOBAL);
+    ok("cuStreamDestroy_v2", &[stream]);
+    assert_eq!(alloc(), 0);
+    let doomed: u64 = get("cuCtxCreate_v2", &[0, 0]);
+    begin(get("cuStreamCreate", &[1]), GLOBAL);
+    ok("cuCtxDestroy_v2", &[doomed]);
+    assert_eq!(alloc(), 0);
+    // One that has only joined spoils it.
+    let fork: u64 = get("cuEventCreate", &[2]);
+    begin(other, GLOBAL);
+    ok("cuEventRecord", &[fork, other]);
+    let joined: u64 = get("cuStreamCreate", &[1]);
+    ok("cuStreamWaitEvent", &[joined, fork, 0]);
+    ok("cuStreamDestroy_v2", &[joined]);
+    assert_eq!(end_in_vain(other), INVALIDATED);
 }
 
 #[test]
