@@ -120,6 +120,9 @@ fn selections() {
     let floats: Vec<_> =
         floats.iter().flat_map(|&[a, b, ..]| FLOATS_32.iter().map(move |&c| [a, b, c, 0])).collect();
     probe("slct.b32.f32 %r, %a, %b, %c;").exact(&floats, |[a, b, c, _]| if f32_of(c) >= 0.0 { a } else { b });
+    // Flushed, a negative subnormal counts as zero too.
+    probe("slct.ftz.b32.f32 %r, %a, %b, %c;")
+        .exact(&floats, |[a, b, c, _]| if f32_of(c) >= 0.0 || f32_of(c).is_subnormal() { a } else { b });
     let long = combinations(INTEGERS_64, 2);
     Probe { text: "setp.lt.u64 %p, %a, %b; selp.b64 %r, %a, %b, %p;", result: 64, sources: &[64, 64] }
         .exact(&long, |[a, b, ..]| a.min(b));

@@ -144,6 +144,31 @@ fn minimum_and_maximum() {
     check("max.NaN.f32 %r, %a, %b;", |a, b| or_nan(a, b, maximum(a, b)));
 }
 
+/// The smaller or larger magnitude, with the product of the signs.
+#[test]
+fn extremes_of_magnitudes() {
+    let rows: [(&str, fn(f32, f32) -> f32); 4] = [
+        ("min.xorsign.abs.f32", f32::min),
+        ("max.xorsign.abs.f32", f32::max),
+        ("min.NaN.xorsign.abs.f32", |a, b| if a.is_nan() || b.is_nan() { f32::NAN } else { a.min(b) }),
+        ("max.ftz.xorsign.abs.f32", |a, b| flush(a).max(flush(b))),
+    ];
+    let cases = combinations(FLOATS_32, 2);
+    for (text, reference) in rows {
+        let text = format!("{text} %r, %a, %b;");
+        for (case, got) in cases.iter().zip(f32_probe(&text, F2).run_for("sm_86", &cases)) {
+            let [a, b, ..] = case.map(f32_of);
+            let size = reference(a.abs(), b.abs());
+            let wanted = if a.is_sign_negative() != b.is_sign_negative() { -size } else { size };
+            let got = f32_of(got);
+            assert!(
+                got.to_bits() == wanted.to_bits() || got.is_nan() && wanted.is_nan(),
+                "{text} of {case:x?}: {got}"
+            );
+        }
+    }
+}
+
 #[test]
 fn signs() {
     let cases = combinations(FLOATS_32, 1);

@@ -208,21 +208,26 @@ fn functions() {
     }
 }
 
+/// Whether the numbers cannot be compared.
+fn unordered(a: f64, b: f64) -> bool {
+    a.is_nan() || b.is_nan()
+}
+
 const COMPARISONS: [(&str, fn(f64, f64) -> bool); 14] = [
     ("eq", |a, b| a == b),
-    ("ne", |a, b| a < b || a > b),
+    ("ne", |a, b| a != b && !unordered(a, b)),
     ("lt", |a, b| a < b),
     ("le", |a, b| a <= b),
     ("gt", |a, b| a > b),
     ("ge", |a, b| a >= b),
-    ("equ", |a, b| !(a < b || a > b)),
+    ("equ", |a, b| a == b || unordered(a, b)),
     ("neu", |a, b| a != b),
-    ("ltu", |a, b| !(a >= b)),
-    ("leu", |a, b| !(a > b)),
-    ("gtu", |a, b| !(a <= b)),
-    ("geu", |a, b| !(a < b)),
-    ("num", |a, b| !a.is_nan() && !b.is_nan()),
-    ("nan", |a, b| a.is_nan() || b.is_nan()),
+    ("ltu", |a, b| a < b || unordered(a, b)),
+    ("leu", |a, b| a <= b || unordered(a, b)),
+    ("gtu", |a, b| a > b || unordered(a, b)),
+    ("geu", |a, b| a >= b || unordered(a, b)),
+    ("num", |a, b| !unordered(a, b)),
+    ("nan", unordered),
 ];
 
 /// Pairs of which the upper halves are the operands swapped.

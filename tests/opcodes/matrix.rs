@@ -215,6 +215,22 @@ fn ldmatrix_gives_each_lane_its_elements() {
     }
 }
 
+/// A generic address of shared memory will do as well.
+#[test]
+fn ldmatrix_from_generic_addresses() {
+    let body = ".reg .b32 %r<4>, %at, %v; .reg .b64 %generic; mul.lo.u32 %v, %me, 0x20002; add.u32 %v, %v, 0x10000;\n\
+        mov.u32 %at, pool; mad.lo.u32 %at, %me, 4, %at; st.shared.b32 [%at], %v; bar.sync 0;\n\
+        and.b32 %at, %me, 7; mov.u64 %generic, pool; cvta.shared.u64 %generic, %generic; mad.wide.u32 %generic, %at, 16, %generic;\n\
+        ldmatrix.sync.aligned.m8n8.x1.trans.b16 {%r0}, [%generic]; st.global.u32 [%out], %r0;";
+    // Half h of word w is number 2 w + h; a row has four words.
+    let wanted = |lane: u32| {
+        let half = |h: u32| 8 * (2 * (lane & 3) + h) + (lane >> 2);
+        half(0) | half(1) << 16
+    };
+    let found = words::<u32>(32, ".shared .align 16 .b8 pool[128];", body, &[]);
+    assert_eq!(found, (0..32).map(wanted).collect::<Vec<_>>());
+}
+
 #[test]
 fn movmatrix_transposes() {
     let body = ".reg .b32 %v, %d; mul.lo.u32 %v, %me, 0x20002; add.u32 %v, %v, 0x10000;\n\

@@ -87,7 +87,8 @@ fn votes() {
 
 #[test]
 fn reductions_over_lanes() {
-    let rows: [(&str, fn(u32, u32) -> u32); 8] = [
+    let rows: [(&str, fn(u32, u32) -> u32); 9] = [
+        ("or.b32", |a, b| a | b),
         ("add.u32", |a, b| a.wrapping_add(b)),
         ("add.s32", |a, b| a.wrapping_add(b)),
         ("min.u32", |a, b| a.min(b)),
@@ -119,6 +120,12 @@ fn matches_elections_and_active_lanes() {
     assert_eq!(words::<u32>(64, "", all, &[]), [u32::MAX; 64]);
     let differing = "{ .reg .b32 v; .reg .pred p; match.all.sync.b32 v|p, %me, -1; selp.u32 v, 1, v, p; st.global.u32 [%out], v; }";
     assert_eq!(words::<u32>(32, "", differing, &[]), [0; 32]);
+
+    let wide = "{ .reg .b32 v; .reg .b64 w; .reg .pred p; rem.u32 v, %me, 3; cvt.u64.u32 w, v; shl.b64 w, w, 40; match.any.sync.b64 v, w, -1;\n\
+        mov.b64 w, 5; match.all.sync.b64 _|p, w, -1; @!p mov.u32 v, 0; st.global.u32 [%out], v; }";
+    let same =
+        |lane: u32| (0..32).filter(|other| other % 3 == lane % 3).fold(0, |word, other| word | 1u32 << other);
+    assert_eq!(words::<u32>(32, "", wide, &[]), (0..32).map(same).collect::<Vec<_>>());
 
     // A block of 40 threads: the second warp has eight lanes.
     let active = "{ .reg .b32 v; activemask.b32 v; st.global.u32 [%out], v; }";

@@ -52,14 +52,14 @@ pub(super) fn order(reader: &mut Reader, direction: Direction) -> Result<Order> 
     if mapped && (kind, reach) != (Some(Kind::Relaxed), Some(Reach::System)) {
         return reader.fail(".mmio goes with .relaxed.sys");
     }
-    let suits = match (direction, kind) {
-        (Direction::Load, Some(Kind::Release | Kind::Both)) => false,
-        (Direction::Store, Some(Kind::Acquire | Kind::Both)) => false,
-        (Direction::Update, Some(Kind::Weak | Kind::Volatile)) => false,
-        (Direction::Reduce, Some(Kind::Weak | Kind::Volatile | Kind::Acquire | Kind::Both)) => false,
-        _ => true,
-    };
-    if !suits {
+    let refused = matches!(
+        (direction, kind),
+        (Direction::Load, Some(Kind::Release | Kind::Both))
+            | (Direction::Store, Some(Kind::Acquire | Kind::Both))
+            | (Direction::Update, Some(Kind::Weak | Kind::Volatile))
+            | (Direction::Reduce, Some(Kind::Weak | Kind::Volatile | Kind::Acquire | Kind::Both))
+    );
+    if refused {
         return reader.fail("cannot be ordered like this");
     }
     let atomic = matches!(direction, Direction::Update | Direction::Reduce);

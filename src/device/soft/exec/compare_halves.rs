@@ -40,7 +40,7 @@ fn holds(comparison: Comparison, a: f32, b: f32) -> bool {
     let unordered = a.is_nan() || b.is_nan();
     match comparison {
         Comparison::Eq => a == b,
-        Comparison::Ne => a < b || a > b,
+        Comparison::Ne => !unordered && a != b,
         Comparison::Lt => a < b,
         Comparison::Le => a <= b,
         Comparison::Gt => a > b,

@@ -10,7 +10,7 @@ use crate::device::soft::count::plan::Plan;
 use crate::device::soft::exec::access::Access;
 use crate::device::soft::exec::mma_run::MmaRun;
 use crate::device::soft::exec::product::Product;
-use crate::device::soft::exec::scalar::{self, Scalar};
+use crate::device::soft::exec::scalar::Scalar;
 use crate::device::soft::exec::{Handler, Inst, NEGATED, SINK_PREDICATE, TRUE, control, moves};
 use crate::device::soft::level::Level;
 use crate::ptx::ast::Type;
@@ -324,34 +324,10 @@ impl<'a> Emitter<'a> {
         Ok(())
     }
 
-    /// A function that is called lane by lane, for what has no vector code.
-    pub fn scalar(
-        &mut self,
-        instruction: &Instruction,
-        types: &[Type],
-        run: impl Fn([u64; 4]) -> u64 + Send + Sync + 'static,
-    ) -> Result<()> {
-        let wide = self.destination_bytes(instruction, 0) == 8;
-        let dst = (self.destination(instruction, 0)?, wide);
-        self.scalar_to(dst, instruction, types, run)
-    }
-
-    /// As [`Emitter::scalar`], with the result in the slot, or in two if wide.
-    pub fn scalar_to(
-        &mut self,
-        dst: (u16, bool),
-        instruction: &Instruction,
-        types: &[Type],
-        run: impl Fn([u64; 4]) -> u64 + Send + Sync + 'static,
-    ) -> Result<()> {
-        let mut src = Vec::new();
-        for (index, ty) in types.iter().enumerate() {
-            src.push((self.source(instruction, index, *ty)?, self.is_wide(instruction.src[index], *ty)));
-        }
-        let imm = self.scalars.len() as i32;
-        self.scalars.push(Scalar { run: Box::new(run), src, dst });
-        self.emit(scalar::call, Operands { imm, ..Operands::default() });
-        Ok(())
+    /// The index of a new function that is called lane by lane.
+    pub fn add_scalar(&mut self, scalar: Scalar) -> i32 {
+        self.scalars.push(scalar);
+        self.scalars.len() as i32 - 1
     }
 
     /// The index of a new access.

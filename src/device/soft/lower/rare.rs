@@ -2,6 +2,7 @@
 
 use super::arithmetic::{bits_type, float_type, int_type};
 use super::emit::{Emitter, Operands, Result};
+use crate::device::soft::exec::scalar::{self, Scalar};
 use crate::device::soft::exec::{SINK_PREDICATE, compare, compare_halves, integer, moves, rare};
 use crate::ptx::ast::Type;
 use crate::ptx::typed::{
@@ -9,6 +10,35 @@ use crate::ptx::typed::{
 };
 
 impl Emitter<'_> {
+    /// A function that is called lane by lane, for what has no vector code.
+    pub(super) fn scalar(
+        &mut self,
+        instruction: &Instruction,
+        types: &[Type],
+        run: impl Fn([u64; 4]) -> u64 + Send + Sync + 'static,
+    ) -> Result<()> {
+        let wide = self.destination_bytes(instruction, 0) == 8;
+        let dst = (self.destination(instruction, 0)?, wide);
+        self.scalar_to(dst, instruction, types, run)
+    }
+
+    /// As [`Emitter::scalar`], with the result in the slot, or in two if wide.
+    pub(super) fn scalar_to(
+        &mut self,
+        dst: (u16, bool),
+        instruction: &Instruction,
+        types: &[Type],
+        run: impl Fn([u64; 4]) -> u64 + Send + Sync + 'static,
+    ) -> Result<()> {
+        let mut src = Vec::new();
+        for (index, ty) in types.iter().enumerate() {
+            src.push((self.source(instruction, index, *ty)?, self.is_wide(instruction.src[index], *ty)));
+        }
+        let imm = self.add_scalar(Scalar { run: Box::new(run), src, dst });
+        self.emit(scalar::call, Operands { imm, ..Operands::default() });
+        Ok(())
+    }
+
     /// A function of the lane's operands that decides a predicate.
     pub(super) fn scalar_pred(
         &mut self,
@@ -119,14 +149,10 @@ impl Emitter<'_> {
             self.emit(moves::select(4, self.level), operands);
             return Ok(());
         }
-        let ty = match ty {
-            Compared::Float { ty, ftz } => (ty, ftz),
-            Compared::Int(_) => return self.fail("integers are not packed"),
-        };
-        let sources = (self.source(instruction, 0, Type::B32)?, self.source(instruction, 1, Type::B32)?);
-        let (a, b) = sources;
+        let Compared::Float { ty, ftz } = ty else { return self.fail("integers are not packed") };
+        let (a, b) = (self.source(instruction, 0, Type::B32)?, self.source(instruction, 1, Type::B32)?);
         let c = if logic.is_some() { self.pred_source(instruction, 2)? } else { 0 };
-        let imm = compare_halves::mode(comparison, ty, logic);
+        let imm = compare_halves::mode(comparison, (ty, ftz), logic);
         let one = self.literal(u64::from(one), false)?;
         self.emit(compare_halves::set, Operands { d, a, b, c, site: one, imm });
         Ok(())
