@@ -10,6 +10,7 @@ mod conflicts;
 pub(super) mod copies;
 mod finding;
 mod memory;
+mod parts;
 mod race;
 mod registers;
 mod shadow;

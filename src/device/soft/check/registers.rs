@@ -9,6 +9,7 @@ use super::checker::Checker;
 use super::collect::{Elsewhere, Found, Who};
 use super::finding::Kind;
 use super::memory::Home;
+use super::parts::Parts;
 use super::watched::{Number, Watched};
 use crate::device::soft::exec::Warp;
 use crate::ptx::typed::Op;
@@ -48,6 +49,7 @@ pub struct Registers {
     at: HashMap<u32, Blame>,
     /// For bytes of shared and local memory that hold what is not valid.
     stored: HashMap<(Home, u64), Blame>,
+    pub(super) parts: Parts,
 }
 
 impl Registers {
@@ -61,6 +63,7 @@ impl Registers {
         self.valid.fill(0);
         self.valid.iter_mut().step_by(self.numbers.max(1)).for_each(|always| *always = !0);
         self.stored.clear();
+        self.parts.clear();
         if !self.culprits.is_empty() {
             self.blame.fill(INNOCENT);
         }
@@ -227,13 +230,14 @@ impl Checker {
             if counts(&watched.op) {
                 return self.use_all(warp, site, &watched.reads, lanes);
             }
+            self.blame_results(warp, site, &watched.reads, &watched.writes, lanes);
             let result = match watched.op {
+                Op::Mov | Op::Pack | Op::Unpack => return self.registers.move_bytes(warp, watched, lanes),
                 Op::Select => selected(warp, watched),
                 _ => watched.reads.iter().fold(!0, |all, read| all & valid(warp, *read)),
             };
-            self.blame_results(warp, site, &watched.reads, &watched.writes, lanes);
             for write in &watched.writes {
-                set_valid(warp, *write, lanes, result);
+                self.registers.set_lanes(warp, *write, lanes, result);
             }
         }
     }

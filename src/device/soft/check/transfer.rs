@@ -48,15 +48,16 @@ impl Checker {
     #[cold]
     #[inline(never)]
     unsafe fn load_unwritten(&mut self, warp: &Warp, watched: &Watched, touch: &Touch, missing: &Missing) {
-        let element = watched.references[0].element as usize;
+        let element = touch.bytes as usize / watched.writes.len().max(1);
+        let part = (1u32 << element.min(8)) - 1;
         for (k, write) in watched.writes.iter().enumerate() {
-            let wanted = ((1u32 << element) - 1) << (k * element);
-            let wrong = lanes_where(|lane| u32::from(missing[lane]) & wanted != 0);
+            let bytes = std::array::from_fn(|lane| (u32::from(missing[lane]) >> (k * element) & part) as u8);
             // SAFETY: the caller's contract.
-            unsafe { set_valid(warp, *write, touch.lanes, !wrong) };
-            if wrong & touch.lanes != 0 {
-                let lane = (wrong & touch.lanes).trailing_zeros() as usize;
-                let byte = (u32::from(missing[lane]) & wanted).trailing_zeros();
+            unsafe { self.registers.set_bytes(warp, *write, touch.lanes, &bytes) };
+            let wrong = touch.lanes & lanes_where(|lane| bytes[lane] != 0);
+            if wrong != 0 {
+                let lane = wrong.trailing_zeros() as usize;
+                let byte = (k * element) as u32 + u32::from(bytes[lane]).trailing_zeros();
                 let blame = self.blame_memory(warp, touch, lane, byte);
                 self.registers.blame(warp.index, *write, blame);
             }
@@ -80,10 +81,6 @@ impl Checker {
             if touch.lanes & !all == 0 {
                 return self.written(touch);
             }
-            if let Home::Global(_) = touch.home {
-                self.use_all(warp, touch.site, values, touch.lanes);
-                return self.written(touch);
-            }
             self.store_unwritten(warp, watched, touch);
         }
     }
@@ -91,20 +88,31 @@ impl Checker {
     #[cold]
     #[inline(never)]
     unsafe fn store_unwritten(&mut self, warp: &Warp, watched: &Watched, touch: &Touch) {
-        let element = watched.references[0].element as usize;
+        let values = &watched.reads[1..];
+        let element = touch.bytes as usize / values.len().max(1);
+        let part = ((1u32 << element.min(8)) - 1) as u8;
         let mut missing = [0u16; 32];
-        for (k, read) in watched.reads[1..].iter().enumerate() {
+        for (k, read) in values.iter().enumerate() {
             // SAFETY: the caller's contract.
-            let wrong = touch.lanes & unsafe { !valid(warp, *read) };
+            let mut bytes = unsafe { self.registers.wrong_bytes(warp, *read, touch.lanes) };
+            let all = lanes_where(|lane| bytes[lane] & part == part);
+            if let Home::Global(_) = touch.home
+                && all != 0
+            {
+                // What is not valid in part may be the padding of a structure.
+                // SAFETY: as above.
+                unsafe { self.use_one(warp, touch.site, *read, all) };
+                bytes = std::array::from_fn(|lane| if all >> lane & 1 != 0 { 0 } else { bytes[lane] });
+            }
+            let wrong = lanes_where(|lane| bytes[lane] & part != 0);
             if wrong == 0 {
                 continue;
             }
             let blame = self.to_blame(warp, touch.site, *read, wrong);
-            let bytes = (((1u32 << element) - 1) << (k * element)) as u16;
             for lane in (0..32).filter(|lane| wrong >> lane & 1 != 0) {
-                missing[lane] |= bytes;
+                missing[lane] |= u16::from(bytes[lane] & part) << (k * element);
                 let start = self.offset(touch, lane) + (k * element) as u64;
-                for byte in 0..element as u64 {
+                for byte in (0..8).filter(|byte| (bytes[lane] & part) >> byte & 1 != 0) {
                     self.registers.stored(touch.home, start + byte, blame);
                 }
             }

@@ -145,7 +145,7 @@ impl Checker {
                 Op::MoveMatrix => {
                     let result = turned(warp, watched);
                     self.blame_results(warp, site, &watched.reads, &watched.writes, lanes);
-                    set_valid(warp, watched.writes[0], lanes, result);
+                    self.registers.set_lanes(warp, watched.writes[0], lanes, result);
                 }
                 _ => {
                     self.use_all(warp, site, &watched.reads, lanes);
@@ -174,7 +174,7 @@ impl Checker {
             let result = lanes_where(|lane| value >> sources[lane] & 1 != 0);
             self.blame_results(warp, site, &watched.reads[..1], &watched.writes[..1], lanes);
             self.results_are_valid(warp, watched, lanes);
-            set_valid(warp, watched.writes[0], lanes, result);
+            self.registers.set_lanes(warp, watched.writes[0], lanes, result);
         }
     }
 
@@ -201,7 +201,7 @@ impl Checker {
                     rows[k * 2 / sums] >> (lane >> 2) & 1 != 0 || column != 0
                 });
                 let sum = valid(warp, watched.reads[3 * steps + k]);
-                set_valid(warp, *write, !0, sum & !wrong);
+                self.registers.set_lanes(warp, *write, !0, sum & !wrong);
             }
         }
     }
@@ -222,7 +222,7 @@ impl Checker {
                 }
             });
             // SAFETY: the caller's contract.
-            unsafe { set_valid(warp, *write, !0, !wrong) };
+            unsafe { self.registers.set_lanes(warp, *write, !0, !wrong) };
             if wrong != 0
                 && let Some(row) = (8 * k..8 * k + 8).find(|row| missing[*row] != 0)
             {

@@ -19,8 +19,8 @@ pub struct Table {
     pub list: Vec<Watched>,
     /// Of superinstructions.
     pub runs: Vec<Run>,
-    /// Names of the entry's registers.
-    pub registers: Vec<String>,
+    /// Names of the entry's registers, and their bytes.
+    pub registers: Vec<(String, u32)>,
 }
 
 impl Table {
@@ -34,8 +34,17 @@ impl Table {
         self.list.iter().map(|watched| watched.references.len()).sum()
     }
 
+    fn register(&self, number: Number) -> Option<&(String, u32)> {
+        self.registers.get((number as usize).checked_sub(FIRST)?)
+    }
+
     pub fn name(&self, number: Number) -> &str {
-        (number as usize).checked_sub(FIRST).map_or("", |reg| &self.registers[reg])
+        self.register(number).map_or("", |(name, _)| name)
+    }
+
+    /// Bytes of a register; 0 if it is none, or a predicate.
+    pub fn bytes(&self, number: Number) -> u32 {
+        self.register(number).map_or(0, |(_, bytes)| *bytes)
     }
 }
 

@@ -10,14 +10,15 @@ use crate::device::soft::exec::access::Place;
 use crate::device::soft::exec::{Handler, handler};
 use crate::ptx::ast::Type;
 use crate::ptx::typed::{
-    AddressSpace, CopyTail, Entry, FloatBinary, FloatUnary, Instruction, IntBinary, Op, Operand, Reg, Scalar,
-    Special,
+    AddressSpace, CopyTail, Entry, FloatBinary, FloatUnary, Instruction, IntBinary, Op, Operand, Reg,
+    Register, Scalar, Special,
 };
 use std::collections::HashMap;
 
 /// A table without instructions.
 pub(super) fn table(entry: &Entry) -> Table {
-    let registers = entry.registers.iter().map(|register| register.name.clone()).collect();
+    let named = |register: &Register| (register.name.clone(), register.ty.bytes());
+    let registers = entry.registers.iter().map(named).collect();
     Table { registers, ..Table::default() }
 }
 
