@@ -3,20 +3,20 @@
 use ddpm_ptx::device::{Buffer, Device, DeviceChoice};
 use std::sync::OnceLock;
 
-/// The device that the environment variable `DDPM_DEVICE` names, `soft` if it is not set. All tests of a
-/// binary share it.
+/// The device that the environment variable `DDPM_DEVICE` names; if it is not set the software device with all
+/// its checks. All tests of a binary share it.
 pub fn device() -> Device {
     static DEVICE: OnceLock<Device> = OnceLock::new();
     DEVICE.get_or_init(open).clone()
 }
 
 fn open() -> Device {
-    let name = std::env::var("DDPM_DEVICE").unwrap_or_else(|_| "soft".into());
+    let name = std::env::var("DDPM_DEVICE").unwrap_or_else(|_| "check".into());
     let choice: DeviceChoice = name.parse().expect("DDPM_DEVICE");
     Device::open(choice).unwrap_or_else(|error| panic!("DDPM_DEVICE={name}: {error}"))
 }
 
-/// Memory for `len` f32 elements, every one a NaN: what a kernel forgets to write is seen.
+/// Memory for `len` f32 elements, every one a NaN and not to be read: what a kernel forgets to write is seen.
 pub fn poisoned(len: usize) -> Buffer {
     let buffer = device().alloc::<f32>(len).unwrap();
     buffer.poison().unwrap();

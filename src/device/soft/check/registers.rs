@@ -228,7 +228,8 @@ impl Checker {
         // SAFETY: the caller's contract.
         unsafe {
             if counts(&watched.op) {
-                return self.use_all(warp, site, &watched.reads, lanes);
+                self.use_all(warp, site, &watched.reads, lanes);
+                return self.results_are_valid(warp, watched, lanes);
             }
             self.blame_results(warp, site, &watched.reads, &watched.writes, lanes);
             let result = match watched.op {
@@ -278,5 +279,5 @@ unsafe fn selected(warp: &Warp, watched: &Watched) -> u32 {
 
 /// Whether what an instruction reads decides about more than its results.
 fn counts(op: &Op) -> bool {
-    matches!(op, Op::BranchIndexed { .. } | Op::Sleep)
+    matches!(op, Op::BranchIndexed { .. } | Op::Sleep | Op::LooseBarrier(_))
 }

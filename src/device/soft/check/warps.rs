@@ -46,10 +46,13 @@ impl Checker {
         if absent != 0 {
             let (kind, line) = (Kind::PartialGuard, watched.line);
             let who = self.who(warp, absent.trailing_zeros());
+            let what = match watched.op {
+                Op::Barrier | Op::BarrierArrive | Op::BarrierReduce(_) => "an aligned barrier",
+                Op::LoadMatrix { .. } | Op::StoreMatrix { .. } | Op::MoveMatrix => "a move of matrices",
+                _ => "a matrix product",
+            };
             self.findings.add(kind, line, 0, || Found {
-                message: format!(
-                    "the guard of an .aligned instruction is false in lanes {absent:#010x} alone"
-                ),
+                message: format!("{what} whose guard is false in lanes {absent:#010x}, but not in all"),
                 ..Found::new(kind, line, who)
             });
         }
