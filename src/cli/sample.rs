@@ -1,7 +1,7 @@
 //! `ddpm sample`.
 
 use super::Outcome;
-use super::device::DeviceArg;
+use super::device::{DeviceArg, tell_lints};
 use super::interrupt::on_interrupt;
 use super::progress::{Progress, duration, say};
 use crate::diffusion::{Ddim, Sampler};
@@ -76,6 +76,7 @@ pub fn run(args: Args) -> Result<Outcome> {
     let done =
         sample::sample(&device, &model, &request, &stop, &mut tell, &mut |images| output.push(images))?;
     drop(bar);
+    tell_lints(&device);
     if done < request.count {
         say(&format!("stopped after {done} of {} images", request.count));
         return Ok(Outcome::Interrupted);

@@ -1,7 +1,7 @@
 //! `ddpm train`.
 
 use super::Outcome;
-use super::device::DeviceArg;
+use super::device::{DeviceArg, tell_lints};
 use super::interrupt::on_interrupt;
 use super::progress::{Progress, duration, say};
 use crate::data::Source;
@@ -127,6 +127,7 @@ pub fn run(args: Args) -> Result<Outcome> {
     let mut report = Report::new(&settings);
     let end = train::train(&device, &settings, &folder, start, &stop, &mut |event| report.event(&event))?;
     report.end(&end, &folder);
+    tell_lints(&device);
     Ok(match end {
         End::Finished { .. } => Outcome::Done,
         End::Stopped { .. } => Outcome::Interrupted,

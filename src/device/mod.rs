@@ -49,6 +49,10 @@ pub(crate) trait Backend: Send + Sync {
     fn synchronize(&self) -> Result<()>;
     /// Time that the device takes for what `work` queues.
     fn time(&self, work: &mut dyn FnMut() -> Result<()>) -> Result<Duration>;
+    /// What kernels did since the last call that is bad style rather than an error, if the device checks that.
+    fn take_lints(&self) -> Vec<soft::Finding> {
+        Vec::new()
+    }
     /// Whether the device finds accesses that leave an allocation, so that tensors should not share one.
     fn isolates(&self) -> bool {
         false
@@ -139,6 +143,12 @@ impl Device {
     /// How long the device takes for what `work` queues.
     pub fn time(&self, mut work: impl FnMut() -> Result<()>) -> Result<Duration> {
         self.0.time(&mut work)
+    }
+
+    /// What kernels did since the last call that is bad style rather than an error; only a [checked
+    /// device](Device::checked) finds any.
+    pub fn take_lints(&self) -> Vec<soft::Finding> {
+        self.0.take_lints()
     }
 
     /// Whether the device finds accesses that leave an allocation, so that tensors should not share one.

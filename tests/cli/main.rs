@@ -1,5 +1,6 @@
 //! The program as a user meets it: commands in, files and one-sentence errors out.
 
+mod check;
 mod errors;
 mod interrupt;
 mod kernels;

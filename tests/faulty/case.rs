@@ -66,7 +66,7 @@ impl Case {
     /// What the checks say of an entry: errors first, then lints.
     pub fn run(&self, entry: &str, seed: u64) -> Vec<Finding> {
         let soft = Soft::with(Options {
-            check: Some(Check { seed }),
+            check: Some(Check { seed, ..Check::default() }),
             budget: LOOP_INSTRUCTIONS,
             ..Options::default()
         });

@@ -22,7 +22,8 @@ macro_rules! fixtures {
 
 /// Loads every fixture twice: on a plain device and on a checked one, where blocks and warps run in another order.
 pub fn load_all<const N: usize>(fixtures: [(&'static str, &'static str); N]) -> Vec<Foreign> {
-    let checked = || Soft::with(Options { check: Some(Check { seed: 3 }), ..Options::default() });
+    let checked =
+        || Soft::with(Options { check: Some(Check { seed: 3, ..Check::default() }), ..Options::default() });
     let twice = |(name, text)| [load(Soft::new(), name, text), load(checked(), name, text)];
     fixtures.into_iter().flat_map(twice).collect()
 }

@@ -115,7 +115,7 @@ impl Soft {
 
     /// A device that checks what kernels do; the seed chooses the order in which threads run.
     pub fn checked(seed: u64) -> Soft {
-        Soft::with(Options { check: Some(Check { seed }), ..Options::default() })
+        Soft::with(Options { check: Some(Check { seed, ..Check::default() }), ..Options::default() })
     }
 
     /// # Panics
@@ -384,6 +384,10 @@ impl Backend for Soft {
         let start = Instant::now();
         work()?;
         Ok(start.elapsed())
+    }
+
+    fn take_lints(&self) -> Vec<Finding> {
+        Soft::take_lints(self)
     }
 
     fn isolates(&self) -> bool {

@@ -93,7 +93,7 @@ impl Checker {
 
     /// What was found, and what the next launch must know.
     pub fn finish(self, code: &Code, block: [u32; 3], source: impl Fn(u32) -> SourceLine) -> Outcome {
-        let (errors, lints) = self.findings.finish(code, block, source);
+        let (errors, lints) = self.findings.finish(self.check.strict, code, block, source);
         Outcome { errors, lints, shadow: self.shadow }
     }
 }

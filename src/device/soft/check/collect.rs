@@ -88,9 +88,11 @@ impl Collection {
         });
     }
 
-    /// Errors and lints with their places in the source, each in the order in which they were found.
+    /// Errors and lints with their places in the source, each in the order in which they were found; lints are
+    /// among the errors if the checks are `strict`.
     pub fn finish(
         mut self,
+        strict: bool,
         code: &Code,
         block: [u32; 3],
         source: impl Fn(u32) -> SourceLine,
@@ -114,7 +116,10 @@ impl Collection {
             }),
             count,
         };
-        self.found.into_iter().map(finish).partition(|finding| finding.severity() == Severity::Error)
+        self.found
+            .into_iter()
+            .map(finish)
+            .partition(|finding| strict || finding.severity() == Severity::Error)
     }
 }
 

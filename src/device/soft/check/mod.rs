@@ -31,4 +31,6 @@ pub(super) use shadow::Shadow;
 pub struct Check {
     /// Chooses one of the orders in which threads may run. Results must not depend on it.
     pub seed: u64,
+    /// Whether lints are errors, too.
+    pub strict: bool,
 }
