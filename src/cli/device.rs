@@ -29,7 +29,7 @@ impl DeviceArg {
         match self.device {
             choice if !self.check => Ok(choice),
             DeviceChoice::Auto | DeviceChoice::Soft => Ok(DeviceChoice::Check(0)),
-            choice @ DeviceChoice::Check(_) => Ok(choice),
+            choice @ (DeviceChoice::Check(_) | DeviceChoice::Orders(_)) => Ok(choice),
             choice @ DeviceChoice::Cuda(_) => {
                 bail!("--check is for the software device and not for {choice}; leave one of them out")
             }

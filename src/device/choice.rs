@@ -13,6 +13,8 @@ pub enum DeviceChoice {
     Soft,
     /// The software device with its checks, and the seed of the order in which threads run.
     Check(u64),
+    /// The software device with its checks, every launch in so many orders, which must lead to the same.
+    Orders(u32),
     Cuda(usize),
 }
 
@@ -26,6 +28,7 @@ impl DeviceChoice {
         match self {
             DeviceChoice::Soft => Ok((Device::soft(), None)),
             DeviceChoice::Check(seed) => Ok((Device::checked(seed), None)),
+            DeviceChoice::Orders(orders) => Ok((Device::in_orders(orders), None)),
             DeviceChoice::Cuda(ordinal) => Ok((Device::cuda(ordinal)?, None)),
             DeviceChoice::Auto => Ok(match Device::cuda(0) {
                 Ok(device) => (device, None),
@@ -47,8 +50,9 @@ impl FromStr for DeviceChoice {
             _ => numbered(text, "cuda:")
                 .map(|ordinal| DeviceChoice::Cuda(ordinal as usize))
                 .or_else(|| numbered(text, "check:").map(DeviceChoice::Check))
+                .or_else(|| numbered(text, "orders:").map(|count| DeviceChoice::Orders(count as u32)))
                 .ok_or_else(|| {
-                    format!("{text:?} is no device; use auto, soft, check, check:SEED, cuda or cuda:N")
+                    format!("{text:?} is no device; use auto, soft, check, check:SEED, orders:N, cuda or cuda:N")
                 }),
         }
     }
@@ -65,6 +69,7 @@ impl fmt::Display for DeviceChoice {
             DeviceChoice::Auto => f.write_str("auto"),
             DeviceChoice::Soft => f.write_str("soft"),
             DeviceChoice::Check(seed) => write!(f, "check:{seed}"),
+            DeviceChoice::Orders(orders) => write!(f, "orders:{orders}"),
             DeviceChoice::Cuda(ordinal) => write!(f, "cuda:{ordinal}"),
         }
     }

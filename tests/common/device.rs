@@ -4,23 +4,37 @@ use ddpm_ptx::device::soft::{Check, Options, Soft};
 use ddpm_ptx::device::{Buffer, Device, DeviceChoice};
 use std::sync::OnceLock;
 
-/// The device that the environment variable `DDPM_DEVICE` names; if it is not set the software device with all
-/// its checks. All tests of a binary share it.
+/// The test binary.
+const CRATE: &str = env!("CARGO_CRATE_NAME");
+
+/// The device that the environment variable `DDPM_DEVICE` names; if it is not set the software device with all its
+/// checks, in the tests of orders in eight orders. All tests of a binary share it, but one that checks, which works on
+/// one thread, is made for each test.
 pub fn device() -> Device {
-    static DEVICE: OnceLock<Device> = OnceLock::new();
-    DEVICE.get_or_init(open).clone()
+    static SHARED: OnceLock<Option<Device>> = OnceLock::new();
+    thread_local!(static OWN: Device = open(choice()));
+    let shared = SHARED.get_or_init(|| {
+        let choice = choice();
+        let checks = matches!(choice, DeviceChoice::Check(_) | DeviceChoice::Orders(_));
+        (!checks).then(|| open(choice))
+    });
+    shared.clone().unwrap_or_else(|| OWN.with(Device::clone))
 }
 
-fn open() -> Device {
-    let name = std::env::var("DDPM_DEVICE").unwrap_or_else(|_| "check".into());
-    let choice: DeviceChoice = name.parse().expect("DDPM_DEVICE");
+fn choice() -> DeviceChoice {
+    let usual = if CRATE == "orders" { "orders:8" } else { "check" };
+    let name = std::env::var("DDPM_DEVICE").unwrap_or_else(|_| usual.into());
+    name.parse().unwrap_or_else(|error| panic!("DDPM_DEVICE={name}: {error}"))
+}
+
+fn open(choice: DeviceChoice) -> Device {
+    // Our kernels have no lints; a test of all opcodes does what is questionable, too.
+    let check = Check { strict: CRATE != "opcodes", ..Check::default() };
+    let checked = |check| Soft::with(Options { check: Some(check), ..Options::default() }).into();
     match choice {
-        DeviceChoice::Check(seed) => {
-            // Our kernels have no lints; a test of all opcodes does what is questionable, too.
-            let strict = env!("CARGO_CRATE_NAME") != "opcodes";
-            Soft::with(Options { check: Some(Check { seed, strict }), ..Options::default() }).into()
-        }
-        _ => Device::open(choice).unwrap_or_else(|error| panic!("DDPM_DEVICE={name}: {error}")),
+        DeviceChoice::Check(seed) => checked(Check { seed, ..check }),
+        DeviceChoice::Orders(orders) => checked(Check { orders, ..check }),
+        _ => Device::open(choice).unwrap_or_else(|error| panic!("DDPM_DEVICE={choice}: {error}")),
     }
 }
 

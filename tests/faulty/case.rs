@@ -22,6 +22,7 @@ pub struct Case {
     text: String,
     faulty: Geometry,
     mended: Geometry,
+    orders: u32,
     args: Vec<Vec<String>>,
 }
 
@@ -37,6 +38,7 @@ impl Case {
             text: text.clone(),
             faulty: geometry,
             mended: geometry,
+            orders: 1,
             args: Vec::new(),
         };
         let orders = text.lines().filter_map(|line| line.strip_prefix("//@ "));
@@ -45,6 +47,7 @@ impl Case {
             match words[..] {
                 ["expect", kind] => case.expected = kind.to_string(),
                 ["arg", ..] => case.args.push(words[1..].iter().map(|word| word.to_string()).collect()),
+                ["orders", count] => case.orders = count.parse().expect("a number"),
                 ["mended", ..] => set(&mut case.mended, &words[1..]),
                 _ => {
                     set(&mut case.faulty, &words);
@@ -66,7 +69,7 @@ impl Case {
     /// What the checks say of an entry: errors first, then lints.
     pub fn run(&self, entry: &str, seed: u64) -> Vec<Finding> {
         let soft = Soft::with(Options {
-            check: Some(Check { seed, ..Check::default() }),
+            check: Some(Check { seed, orders: self.orders, ..Check::default() }),
             budget: LOOP_INSTRUCTIONS,
             ..Options::default()
         });

@@ -9,6 +9,7 @@
 //! //@ grid 2 1 1                blocks; 1 1 1 if it is not there
 //! //@ block 64 1 1              threads of a block; 32 1 1 if it is not there
 //! //@ shared 1024               bytes of dynamic shared memory; 0 if it is not there
+//! //@ orders 8                  orders in which the launch is run and compared; 1 if it is not there
 //! //@ arg words 64              one line for each parameter, in order:
 //! //@ arg unwritten 256           words N: memory of N words of 32 bits, word i holds i
 //! //@ arg freed 256               unwritten BYTES: memory that nothing wrote; freed BYTES: and that is gone

@@ -11,7 +11,7 @@ const MAX_THREADS: u64 = 1024;
 const MAX_SHARED: u64 = 227 * 1024;
 
 /// Grid, block and dynamic shared memory of a launch.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Hash)]
 pub struct Geometry {
     pub grid: [u32; 3],
     pub block: [u32; 3],

@@ -23,6 +23,7 @@ mod level;
 mod lower;
 mod memory;
 mod module;
+mod orders;
 mod pool;
 mod raw;
 mod turn;
@@ -39,8 +40,9 @@ use count::{KernelCounts, Launched, Record};
 use launch::Geometry;
 use memory::{Memory, POISON};
 use module::{Module, Source};
+use orders::Snapshot;
 use pool::Pool;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
@@ -88,6 +90,8 @@ struct State {
     scratch: Scratch,
     lints: Vec<Finding>,
     record: Record,
+    /// What launches have in common that were run in several orders.
+    ordered: HashSet<u64>,
 }
 
 impl Default for Soft {
@@ -204,6 +208,12 @@ impl Drop for Program {
     }
 }
 
+/// The order that a launch takes, and what it must lead to if that is known.
+struct Order<'a> {
+    seed: u64,
+    expected: Option<&'a Snapshot>,
+}
+
 /// A launch that is checked and packed.
 struct Prepared {
     module: Arc<Module>,
@@ -247,6 +257,38 @@ impl Shared {
         geometry: &Geometry,
         params: &[u8],
     ) -> Result<()> {
+        let check = self.options.check.unwrap_or_default();
+        let mut run = |state: &mut State, seed, expected: Option<&Snapshot>| {
+            self.execute_once(state, module, entry, geometry, params, Order { seed, expected })
+        };
+        let name = &module.source.name;
+        let likeness = |state: &State| orders::likeness(&state.memory, name, entry, geometry, params);
+        if check.orders <= 1 || !state.ordered.insert(likeness(state)) {
+            return run(state, check.seed, None);
+        }
+        let snapshot = |state: &State| {
+            let variables = module.variables.iter().map(|variable| variable.address);
+            Snapshot::take(&state.memory, params, variables)
+        };
+        let before = snapshot(state);
+        run(state, check.seed, None)?;
+        let expected = snapshot(state);
+        for seed in check.seed + 1..check.seed + u64::from(check.orders) {
+            before.restore(&state.memory);
+            run(state, seed, Some(&expected))?;
+        }
+        Ok(())
+    }
+
+    fn execute_once(
+        &self,
+        state: &mut State,
+        module: &Module,
+        entry: &str,
+        geometry: &Geometry,
+        params: &[u8],
+        order: Order,
+    ) -> Result<()> {
         let code = module.entry(entry)?;
         let cluster = launch::cluster(code, geometry);
         if self.options.check.is_some() && cluster != [1; 3] {
@@ -262,7 +304,7 @@ impl Shared {
         if let Some(checker) = &mut checker {
             let shared_bytes = code.shared_bytes + geometry.shared_bytes;
             checker.shadow.races.begin_launch(code, job.regions, shared_bytes, job.warps());
-            job.chance = Chance::new(checker.check.seed);
+            job.chance = Chance::new(order.seed);
         }
         job.checker = checker.as_mut().map_or(std::ptr::null_mut(), std::ptr::from_mut);
         job.budget = self.options.budget;
@@ -280,7 +322,10 @@ impl Shared {
             let launched = Launched { module, entry, geometry: *geometry, shared_bytes };
             state.record.add(&launched, counting, totals);
         }
-        let Some(checker) = checker else { return Ok(()) };
+        let Some(mut checker) = checker else { return Ok(()) };
+        if let Some(place) = order.expected.and_then(|expected| expected.difference(state.memory.regions())) {
+            checker.depends_on_order(code, state.memory.regions(), place, order.seed);
+        }
         let Outcome { errors, lints, shadow } = checker.finish(code, geometry.block, source);
         state.memory.return_shadow(shadow);
         check::merge(&mut state.lints, lints);

@@ -8,6 +8,8 @@ use super::race::{Conflict, Deed, Home, SHARED, Stamp, Step};
 use super::watched::Mode;
 use crate::device::soft::exec::Warp;
 use crate::device::soft::exec::access::read_place;
+use crate::device::soft::lower::Code;
+use crate::device::soft::memory::Region;
 use crate::ptx::typed::{Op, Order};
 
 impl Checker {
@@ -179,6 +181,19 @@ impl Checker {
             message: "a copy is pending when its thread exits".to_string(),
             notes: vec![("cp.async.wait_all waits for all copies of a thread".to_string(), None)],
             other: Some(other),
+        });
+    }
+
+    /// A byte is not what it was in another order.
+    pub fn depends_on_order(&mut self, code: &Code, regions: &[Region], (index, offset): (usize, u64), seed: u64) {
+        let writer = self.shadow.races.writer(index, offset);
+        let line = |stamp: Stamp| code.watched.list.get(stamp.site() as usize).map(|watched| watched.line);
+        let line = writer.and_then(line).unwrap_or(code.line(0));
+        let who = writer.map_or(Who { block: self.block, warp: 0, lane: 0 }, |stamp| self.side(stamp).who);
+        self.findings.add(Kind::OrderDependent, line, 0, || Found {
+            address: Some(regions[index].lo + offset),
+            message: format!("threads in another order (seed {seed}) leave something else in memory"),
+            ..Found::new(Kind::OrderDependent, line, who)
         });
     }
 

@@ -60,6 +60,8 @@ pub enum Kind {
     SameValue,
     /// A read with `.nc` of what the same launch writes.
     NonCoherent,
+    /// What a launch leaves in memory depends on the order in which its threads run.
+    OrderDependent,
     /// What an asynchronous copy reads or writes is accessed before its thread has waited for it.
     PendingCopy,
     /// Two copies of one group go to one place.
@@ -78,7 +80,7 @@ pub enum Kind {
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Kind; 33] = [
+    pub const ALL: [Kind; 34] = [
         Kind::OutOfBounds,
         Kind::UseAfterFree,
         Kind::SharedBounds,
@@ -105,6 +107,7 @@ impl Kind {
         Kind::Race,
         Kind::SameValue,
         Kind::NonCoherent,
+        Kind::OrderDependent,
         Kind::PendingCopy,
         Kind::CopyOverlap,
         Kind::ForgottenCopy,
@@ -143,6 +146,7 @@ impl Kind {
             Kind::Race => "race",
             Kind::SameValue => "same-value",
             Kind::NonCoherent => "non-coherent",
+            Kind::OrderDependent => "order-dependent",
             Kind::PendingCopy => "pending-copy",
             Kind::CopyOverlap => "copy-overlap",
             Kind::ForgottenCopy => "forgotten-copy",

@@ -33,4 +33,7 @@ pub struct Check {
     pub seed: u64,
     /// Whether lints are errors, too.
     pub strict: bool,
+    /// Orders in which a launch is run, that of `seed` first and those of the seeds behind it after that, if more
+    /// than one; their results are compared. Of launches that differ in addresses and data only, the first is.
+    pub orders: u32,
 }

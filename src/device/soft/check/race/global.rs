@@ -27,6 +27,11 @@ impl GlobalShadow {
         }
     }
 
+    /// Who wrote a byte last; `None` if that was never looked at.
+    pub fn writer(&self, offset: u64) -> Option<Stamp> {
+        self.writes.get((offset >> self.shift) as usize).copied()
+    }
+
     #[inline(always)]
     fn cells(&self, offset: u64, bytes: u32) -> Range<usize> {
         let first = (offset >> self.shift) as usize;

@@ -172,6 +172,14 @@ impl Races {
         }
     }
 
+    /// Who wrote a byte of global memory last, if it was in this launch.
+    pub fn writer(&self, index: usize, offset: u64) -> Option<Stamp> {
+        let stamp = self.global[index].1.writer(offset)?;
+        let of_crowd = self.crowds.of(&self.order, stamp).and_then(|crowd| crowd.last());
+        let stamp = of_crowd.map_or(stamp, |party| party.stamp.of_lane(party.lanes.trailing_zeros()));
+        self.order.is_of_launch(stamp).then_some(stamp)
+    }
+
     /// A lane has waited for its copy to shared memory, which `began` as that stamp.
     pub fn landed(&mut self, warp: u32, lane: u32, offset: u64, bytes: u32, began: Stamp) {
         let stamp = self.order.stamp(warp, 1 << lane, began.site()).of_lane(lane);
