@@ -52,7 +52,9 @@ impl FromStr for DeviceChoice {
                 .or_else(|| numbered(text, "check:").map(DeviceChoice::Check))
                 .or_else(|| numbered(text, "orders:").map(|count| DeviceChoice::Orders(count as u32)))
                 .ok_or_else(|| {
-                    format!("{text:?} is no device; use auto, soft, check, check:SEED, orders:N, cuda or cuda:N")
+                    format!(
+                        "{text:?} is no device; use auto, soft, check, check:SEED, orders:N, cuda or cuda:N"
+                    )
                 }),
         }
     }

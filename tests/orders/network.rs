@@ -8,14 +8,8 @@ use ddpm_ptx::train::TrainingStep;
 
 #[test]
 fn a_training_step_and_a_sampling_step() {
-    let network = Network {
-        size: 8,
-        channels: vec![8, 12],
-        attention: vec![4],
-        layers: 1,
-        groups: 4,
-        dropout: 0.2,
-    };
+    let network =
+        Network { size: 8, channels: vec![8, 12], attention: vec![4], layers: 1, groups: 4, dropout: 0.2 };
     let settings = Settings { network, batch: 3, ..Preset::Shapes16.settings(Source::Shapes) };
     let unet = UNet::new(settings.network.unet().unwrap()).unwrap();
     let pixels: Vec<u8> =

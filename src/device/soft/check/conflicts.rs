@@ -185,7 +185,13 @@ impl Checker {
     }
 
     /// A byte is not what it was in another order.
-    pub fn depends_on_order(&mut self, code: &Code, regions: &[Region], (index, offset): (usize, u64), seed: u64) {
+    pub fn depends_on_order(
+        &mut self,
+        code: &Code,
+        regions: &[Region],
+        (index, offset): (usize, u64),
+        seed: u64,
+    ) {
         let writer = self.shadow.races.writer(index, offset);
         let line = |stamp: Stamp| code.watched.list.get(stamp.site() as usize).map(|watched| watched.line);
         let line = writer.and_then(line).unwrap_or(code.line(0));
