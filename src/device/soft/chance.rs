@@ -32,6 +32,11 @@ impl Chance {
         mixed ^ (mixed >> 31)
     }
 
+    /// Bits, each of them 0 or 1.
+    pub fn bits(&self) -> u32 {
+        self.next() as u32
+    }
+
     /// A number below `count`, which is not 0.
     pub fn below(&self, count: u32) -> u32 {
         ((self.next() >> 32) * u64::from(count) >> 32) as u32

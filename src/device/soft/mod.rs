@@ -258,7 +258,7 @@ impl Shared {
         params: &[u8],
     ) -> Result<()> {
         let check = self.options.check.unwrap_or_default();
-        let mut run = |state: &mut State, seed, expected: Option<&Snapshot>| {
+        let run = |state: &mut State, seed, expected: Option<&Snapshot>| {
             self.execute_once(state, module, entry, geometry, params, Order { seed, expected })
         };
         let name = &module.source.name;

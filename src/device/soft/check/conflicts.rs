@@ -68,7 +68,7 @@ impl Checker {
             && other.lane() == conflict.lane;
         if other.is_pending() && own && step.deed == Deed::Copy {
             // Groups of one thread complete in their order, copies of one group do not.
-            if self.same_group(step.warp, conflict.lane, conflict.offset) {
+            if self.copies.in_open_group(step.warp, conflict.lane, conflict.offset) {
                 self.one_sided(warp, step, conflict, Kind::CopyOverlap);
             }
         } else if other.is_pending() && own {

@@ -1,17 +1,12 @@
-//! Asynchronous copies that are asynchronous: `cp.async` as the checked device runs it.
+//! The asynchronous copies of a block that their threads have not waited for.
 //!
-//! A copy begins when it is issued and has landed for certain when its thread has waited for it. In between it
-//! may land at any time, so its target holds poison until it does, and no thread may read or write the target
-//! or write the source. Each thread has an open group and a queue of groups that it has committed.
+//! Each thread has an open group and the groups that it has committed. The lanes of a warp mostly do the same, so
+//! what one instruction began is kept together.
 
-use super::checker::Checker;
-use super::finding::Kind;
-use super::race::{Conflict, Deed, Home, Stamp, Step, lanes};
+use super::race::{Stamp, lanes};
 use crate::device::soft::chance::Chance;
-use crate::device::soft::exec::copy::{Copy, plan};
-use crate::device::soft::exec::{Inst, Warp};
-use crate::device::soft::memory::{POISON, find};
-use std::collections::VecDeque;
+use crate::device::soft::exec::copy::Copy;
+use crate::device::soft::memory::POISON;
 
 /// When copies land, between issue and wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -22,42 +17,79 @@ enum Landing {
     Random,
 }
 
-/// A copy that its thread has not waited for.
-#[derive(Debug, Clone, Copy)]
-struct Pending {
-    copy: Copy,
-    /// Where the target is in shared memory.
-    offset: u64,
-    group: u32,
-    stamp: Stamp,
-    landed: bool,
+/// What the lanes of a warp began to copy with one instruction.
+#[derive(Clone)]
+pub struct Batch {
+    /// Lanes that have not waited for it.
+    pub lanes: u32,
+    /// Lanes whose copy has happened.
+    landed: u32,
+    pub copies: [Copy; 32],
+    /// Where each lane's target is in shared memory.
+    pub offsets: [u64; 32],
+    /// The group of each lane.
+    groups: [u32; 32],
+    /// Of lane 0.
+    pub stamp: Stamp,
+    /// The first byte of all targets, and the one behind the last.
+    pub targets: (u64, u64),
+    /// The same of all sources, as addresses.
+    sources: (u64, u64),
 }
 
-/// The copies of one thread, oldest first.
-#[derive(Debug, Default)]
-struct Thread {
-    pending: VecDeque<Pending>,
-    /// Groups that it has committed; the number of the open one.
-    committed: u32,
+impl Batch {
+    /// The copies of `mask`, whose targets are in shared memory that begins at `shared`.
+    pub fn new(mask: u32, copies: [Copy; 32], shared: *const u8) -> Batch {
+        let mut offsets = [0; 32];
+        let (mut targets, mut sources) = ((u64::MAX, 0), (u64::MAX, 0));
+        for lane in lanes(mask) {
+            let copy = &copies[lane as usize];
+            let offset = copy.to as u64 - shared as u64;
+            offsets[lane as usize] = offset;
+            targets = (targets.0.min(offset), targets.1.max(offset + u64::from(copy.size)));
+            sources = (sources.0.min(copy.source), sources.1.max(copy.source + u64::from(copy.bytes)));
+        }
+        let (stamp, groups) = (Stamp::NONE, [0; 32]);
+        Batch { lanes: mask, landed: 0, copies, offsets, groups, stamp, targets, sources }
+    }
+
+    /// The copies of `mask` happen, if they have not yet.
+    fn land(&mut self, mask: u32) {
+        for lane in lanes(mask & !self.landed) {
+            // SAFETY: the places were checked when the copy was issued, and both memories live as long as the launch.
+            unsafe { self.copies[lane as usize].perform() };
+        }
+        self.landed |= mask;
+    }
+
+    /// Whether the target of a lane has a byte.
+    fn covers(&self, lane: u32, offset: u64) -> bool {
+        let start = self.offsets[lane as usize];
+        (start..start + u64::from(self.copies[lane as usize].size)).contains(&offset)
+    }
+}
+
+/// The copies of one warp, oldest first.
+#[derive(Default)]
+struct Queue {
+    batches: Vec<Batch>,
+    /// Groups that each lane has committed; the number of its open one.
+    committed: [u32; 32],
 }
 
 /// The copies of a block.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Copies {
-    threads: Vec<Thread>,
+    queues: Vec<Queue>,
     landing: Landing,
+    /// Batches in all queues.
     count: usize,
-    /// All sources that are read lie between these addresses.
-    sources: (u64, u64),
 }
 
 impl Copies {
     pub fn begin_block(&mut self, threads: u32, chance: Option<&Chance>) {
-        self.threads.resize_with(threads.next_multiple_of(32) as usize, Thread::default);
-        for thread in &mut self.threads {
-            thread.pending.clear();
-            thread.committed = 0;
-        }
+        self.queues.clear();
+        self.queues.resize_with(threads.div_ceil(32) as usize, Queue::default);
         self.count = 0;
         self.landing = match chance.map(|chance| chance.below(3)) {
             None | Some(0) => Landing::Eager,
@@ -71,229 +103,100 @@ impl Copies {
         self.count != 0
     }
 
-    fn thread(&mut self, warp: u32, lane: u32) -> &mut Thread {
-        &mut self.threads[(32 * warp + lane) as usize]
+    /// Copies begin. Until they land their targets hold poison.
+    pub fn begin(&mut self, warp: u32, mut batch: Batch) {
+        let queue = &mut self.queues[warp as usize];
+        batch.groups = queue.committed;
+        if self.landing == Landing::Eager {
+            batch.land(batch.lanes);
+        } else {
+            for copy in lanes(batch.lanes).map(|lane| &batch.copies[lane as usize]) {
+                // SAFETY: the target was checked.
+                unsafe { copy.to.write_bytes(POISON, copy.size as usize) };
+            }
+        }
+        queue.batches.push(batch);
+        self.count += 1;
     }
 
-    /// Where copies are on their way to, from the first byte to the one behind the last.
-    pub fn targets(&self) -> impl Iterator<Item = (u32, u32)> {
-        let all = self.threads.iter().filter(|_| self.count != 0).flat_map(|thread| &thread.pending);
-        all.map(|pending| (pending.offset as u32, pending.offset as u32 + pending.copy.size))
+    pub fn commit(&mut self, warp: u32, mask: u32) {
+        let committed = &mut self.queues[warp as usize].committed;
+        lanes(mask).for_each(|lane| committed[lane as usize] += 1);
     }
 
-    /// Some copies of a warp land, if they land at random.
+    /// The copies that lanes have waited for when at most `left` of their groups may be pending: they have landed now.
+    /// Each comes with the lanes in question.
+    pub fn end(&mut self, warp: u32, mask: u32, left: u32) -> Vec<(u32, Batch)> {
+        let queue = &mut self.queues[warp as usize];
+        let mut ended = Vec::new();
+        for mut batch in std::mem::take(&mut queue.batches) {
+            let due = |lane: &u32| {
+                let lane = *lane as usize;
+                batch.groups[lane] < queue.committed[lane].saturating_sub(left)
+            };
+            let due = lanes(batch.lanes & mask).filter(due).fold(0, |due, lane| due | 1 << lane);
+            batch.land(due);
+            batch.lanes &= !due;
+            if batch.lanes == 0 {
+                self.count -= 1;
+                ended.push((due, batch));
+                continue;
+            }
+            if due != 0 {
+                ended.push((due, batch.clone()));
+            }
+            queue.batches.push(batch);
+        }
+        ended
+    }
+
+    /// Some copies of a warp land, if they land at random: copies of one group in any order.
     pub fn land_some(&mut self, warp: u32, chance: &Chance) {
         if self.count == 0 || self.landing != Landing::Random {
             return;
         }
-        for lane in 0..32 {
-            let pending = &mut self.thread(warp, lane).pending;
-            let Some(oldest) = pending.iter().find(|copy| !copy.landed).map(|copy| copy.group) else {
-                continue;
-            };
-            for copy in pending.iter_mut().filter(|copy| copy.group == oldest && !copy.landed) {
-                if chance.below(2) == 0 {
-                    land(copy);
-                }
-            }
+        let batches = &mut self.queues[warp as usize].batches;
+        let Some(oldest) = batches.iter().position(|batch| batch.lanes & !batch.landed != 0) else { return };
+        let groups = batches[oldest].groups;
+        for batch in batches[oldest..].iter_mut().filter(|batch| batch.groups == groups) {
+            batch.land(batch.lanes & chance.bits());
         }
+    }
+
+    /// Where copies are on their way to, from the first byte to the one behind the last.
+    pub fn targets(&self) -> impl Iterator<Item = (u32, u32)> {
+        let batches = self.queues.iter().filter(|_| self.count != 0).flat_map(|queue| &queue.batches);
+        batches.map(|batch| (batch.targets.0 as u32, batch.targets.1 as u32))
     }
 
     /// A copy that reads some of `bytes` bytes at a device address.
-    fn reader(&self, address: u64, bytes: u64) -> Option<Stamp> {
-        if self.count == 0 || address >= self.sources.1 || address + bytes <= self.sources.0 {
-            return None;
-        }
-        let overlaps = |pending: &&Pending| {
-            let copy = &pending.copy;
+    pub fn reader(&self, address: u64, bytes: u64) -> Option<Stamp> {
+        let all = self.queues.iter().flat_map(|queue| &queue.batches);
+        let near = all.filter(|batch| address < batch.sources.1 && batch.sources.0 < address + bytes);
+        let mut those = near.flat_map(|batch| lanes(batch.lanes).map(move |lane| (batch, lane)));
+        let found = those.find(|(batch, lane)| {
+            let copy = &batch.copies[*lane as usize];
             address < copy.source + u64::from(copy.bytes) && copy.source < address + bytes
+        });
+        found.map(|(batch, lane)| batch.stamp.of_lane(lane))
+    }
+
+    /// Whether a copy of a lane's open group goes to a byte.
+    pub fn in_open_group(&self, warp: u32, lane: u32, offset: u64) -> bool {
+        let queue = &self.queues[warp as usize];
+        let open = |batch: &&Batch| {
+            batch.lanes >> lane & 1 != 0 && batch.groups[lane as usize] == queue.committed[lane as usize]
         };
-        let all = self.threads.iter().flat_map(|thread| &thread.pending);
-        all.into_iter().find(overlaps).map(|pending| pending.stamp)
+        queue.batches.iter().filter(open).any(|batch| batch.covers(lane, offset))
     }
-}
 
-fn land(pending: &mut Pending) {
-    if !pending.landed {
-        pending.landed = true;
-        // SAFETY: the places were checked when the copy was issued, and both memories live as long as the launch.
-        unsafe { pending.copy.perform() };
-    }
-}
-
-/// `cp.async` in checked code, in place of the unchecked handler.
-pub unsafe fn issue(ip: *const Inst, warp: &mut Warp) -> *const Inst {
-    // SAFETY: the caller keeps the contract of `Handler`; checked code runs with a checker, and there is a watch
-    // in front of this instruction.
-    unsafe {
-        let mask = warp.mask(&*ip);
-        let site = (*ip.sub(1)).imm as u32;
-        let checker = &mut *warp.block.checker;
-        for lane in lanes(mask) {
-            match plan(ip, warp, lane as usize) {
-                Ok(copy) => checker.issue(warp, lane, site, copy),
-                Err(cause) => return warp.fail(warp.pc_of(ip), cause, Some(lane)),
-            }
-        }
-        ip.add(1)
-    }
-}
-
-/// `cp.async.commit_group`
-pub unsafe fn commit(ip: *const Inst, warp: &mut Warp) -> *const Inst {
-    // SAFETY: as in `issue`.
-    unsafe {
-        let checker = &mut *warp.block.checker;
-        for lane in lanes(warp.mask(&*ip)) {
-            checker.copies.thread(warp.index, lane).committed += 1;
-        }
-        ip.add(1)
-    }
-}
-
-/// `cp.async.wait_group`: `imm` groups may stay pending. `cp.async.wait_all`: `imm` is [`ALL`].
-pub unsafe fn wait(ip: *const Inst, warp: &mut Warp) -> *const Inst {
-    // SAFETY: as in `issue`.
-    unsafe {
-        let checker = &mut *warp.block.checker;
-        for lane in lanes(warp.mask(&*ip)) {
-            checker.wait(warp, lane, (*ip).imm);
-        }
-        ip.add(1)
-    }
-}
-
-/// Waits for the copies that no group has, too.
-pub const ALL: i32 = -1;
-
-impl Checker {
-    fn issue(&mut self, warp: &Warp, lane: u32, site: u32, copy: Copy) {
-        let offset = copy.to as u64 - warp.shared as u64;
-        self.read_source(warp, lane, site, &copy, true);
-        let mut offsets = [0; 32];
-        offsets[lane as usize] = offset;
-        let step = Step {
-            deed: Deed::Copy,
-            warp: warp.index,
-            lanes: 1 << lane,
-            home: Home::Shared,
-            offsets: &offsets,
-            span: (offset, offset + u64::from(copy.size)),
-            rows: false,
-            bytes: copy.size,
-            site,
+    /// For each of some lanes the first copy that it has not waited for, and its target.
+    pub fn forgotten(&self, warp: u32, mask: u32) -> Vec<(u32, Stamp, u64)> {
+        let batches = &self.queues[warp as usize].batches;
+        let first = |lane: u32| {
+            let batch = batches.iter().find(|batch| batch.lanes >> lane & 1 != 0)?;
+            Some((lane, batch.stamp.of_lane(lane), batch.offsets[lane as usize]))
         };
-        self.step(warp, &step);
-        let stamp = self.shadow.races.order.stamp(warp.index, 1 << lane, site).of_lane(lane).pending();
-        let landing = self.copies.landing;
-        let thread = self.copies.thread(warp.index, lane);
-        let mut pending = Pending { copy, offset, group: thread.committed, stamp, landed: false };
-        if landing == Landing::Eager {
-            land(&mut pending);
-        } else {
-            // SAFETY: the target was checked.
-            unsafe { copy.to.write_bytes(POISON, copy.size as usize) };
-        }
-        thread.pending.push_back(pending);
-        let (low, high) = (copy.source, copy.source + u64::from(copy.bytes));
-        let old = if self.copies.count == 0 { (low, high) } else { self.copies.sources };
-        self.copies.sources = (old.0.min(low), old.1.max(high));
-        self.copies.count += 1;
-    }
-
-    /// The thread's read of the source, when the copy begins and again when the thread has waited for it.
-    fn read_source(&mut self, warp: &Warp, lane: u32, site: u32, copy: &Copy, reports: bool) {
-        let regions = warp.block.regions;
-        let Some(region) = find(regions, copy.source, u64::from(copy.bytes)).filter(|_| copy.bytes != 0)
-        else {
-            return;
-        };
-        let index = regions.partition_point(|other| other.lo < region.lo);
-        let mut offsets = [0; 32];
-        let offset = copy.source - region.lo;
-        offsets[lane as usize] = offset;
-        let step = Step {
-            deed: Deed::Read,
-            warp: warp.index,
-            lanes: 1 << lane,
-            home: Home::Global(index),
-            offsets: &offsets,
-            span: (offset, offset + u64::from(copy.bytes)),
-            rows: false,
-            bytes: copy.bytes.next_multiple_of(4),
-            site,
-        };
-        if reports {
-            self.step(warp, &step);
-        } else {
-            self.shadow.races.step(&step, regions, &mut self.conflicts);
-            self.conflicts.clear();
-        }
-    }
-
-    fn wait(&mut self, warp: &Warp, lane: u32, left: i32) {
-        let thread = self.copies.thread(warp.index, lane);
-        if left == ALL {
-            thread.committed += 1;
-        }
-        let landed = thread.committed.saturating_sub(left.max(0) as u32);
-        while let Some(mut pending) =
-            self.copies.thread(warp.index, lane).pending.pop_front_if(|p| p.group < landed)
-        {
-            land(&mut pending);
-            self.copies.count -= 1;
-            let site = pending.stamp.site();
-            self.shadow.races.landed(warp.index, lane, pending.offset, pending.copy.size, pending.stamp);
-            self.read_source(warp, lane, site, &pending.copy, false);
-        }
-    }
-
-    /// All copies that lanes have issued land, for whoever is told that they have.
-    pub(super) fn land_all(&mut self, warp: &Warp, mask: u32) {
-        lanes(mask).for_each(|lane| self.wait(warp, lane, ALL));
-    }
-
-    /// Whether two copies of a thread to one place are in one group, the newer one being issued now.
-    pub(super) fn same_group(&mut self, warp: u32, lane: u32, offset: u64) -> bool {
-        let thread = self.copies.thread(warp, lane);
-        let covers = |pending: &Pending| {
-            pending.group == thread.committed
-                && (pending.offset..pending.offset + u64::from(pending.copy.size)).contains(&offset)
-        };
-        thread.pending.iter().any(covers)
-    }
-
-    /// A write to global memory, of which a pending copy may be reading some; whether one is.
-    pub(super) fn overwrites_source(&mut self, warp: &Warp, step: &Step) -> bool {
-        let Home::Global(index) = step.home else { return false };
-        if self.copies.count == 0 || step.deed == Deed::Read {
-            return false;
-        }
-        let lo = warp.block.regions[index].lo;
-        let mut any = false;
-        for lane in lanes(step.lanes) {
-            let offset = step.offsets[lane as usize];
-            let Some(other) = self.copies.reader(lo + offset, u64::from(step.bytes)) else { continue };
-            let conflict = Conflict { lane, offset, other, other_writes: false };
-            match (other.warp(), other.lane()) == (step.warp, lane) {
-                true => self.one_sided(warp, step, &conflict, Kind::PendingCopy),
-                false => self.race(warp, step, &conflict),
-            }
-            any = true;
-        }
-        any
-    }
-
-    /// Lanes exit; they should have waited for their copies.
-    pub(super) fn exit_copies(&mut self, warp: &Warp, mask: u32, site: u32) {
-        if self.copies.count == 0 {
-            return;
-        }
-        for lane in lanes(mask) {
-            let first = self.copies.thread(warp.index, lane).pending.front().copied();
-            if let Some(pending) = first {
-                self.forgotten_copy(warp, lane, site, pending.stamp, pending.offset);
-            }
-        }
+        lanes(mask).filter_map(first).collect()
     }
 }

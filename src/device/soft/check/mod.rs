@@ -7,7 +7,8 @@
 mod checker;
 mod collect;
 mod conflicts;
-pub(super) mod copies;
+mod copies;
+pub(super) mod copying;
 mod finding;
 mod memory;
 mod parts;

@@ -145,7 +145,7 @@ impl Body for Memory {
             } else {
                 checker.use_one(warp, site, watched.reads[0], lanes);
                 if let Op::Mbarrier { op: MbarrierOp::ArriveOnCopies { .. }, .. } = watched.op {
-                    checker.land_all(warp, lanes);
+                    checker.wait_for_all(warp, lanes);
                 }
                 checker.reference(warp, site, reference, lanes, |checker, touch| {
                     checker.transfer(warp, watched, touch);

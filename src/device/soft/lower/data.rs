@@ -2,7 +2,7 @@
 
 use super::constants::Constant;
 use super::emit::{Emitter, Operands, Result};
-use crate::device::soft::check::copies;
+use crate::device::soft::check::copying;
 use crate::device::soft::exec::access::{self, Access, Arithmetic, Place};
 use crate::device::soft::exec::{atomic, copy, matrix, memory, moves};
 use crate::device::soft::memory::{LOCAL_WINDOW, PARAM_WINDOW, SHARED_WINDOW, WINDOW_OFFSET};
@@ -355,7 +355,7 @@ impl Emitter<'_> {
         let imm = self.short(global_offset)?;
         let short = i32::try_from(shared_offset).is_ok() && global.wide;
         let run = match self.checked {
-            true => copies::issue,
+            true => copying::issue,
             false => copy::copy_async(bytes, address.wide || !short, self.level),
         };
         self.emit(run, Operands { d, a: address.slot, b: global.slot, c, site, imm });
@@ -365,15 +365,15 @@ impl Emitter<'_> {
     /// Unchecked copies are done when they are issued, and there is nothing to wait for.
     fn copy_commit(&mut self) -> Result<()> {
         if self.checked {
-            self.emit(copies::commit, Operands::default());
+            self.emit(copying::commit, Operands::default());
         }
         Ok(())
     }
 
     fn copy_wait(&mut self, groups: Option<u32>) -> Result<()> {
         if self.checked {
-            let imm = groups.map_or(copies::ALL, |groups| groups.min(i32::MAX as u32) as i32);
-            self.emit(copies::wait, Operands { imm, ..Operands::default() });
+            let imm = groups.map_or(copying::ALL, |groups| groups.min(i32::MAX as u32) as i32);
+            self.emit(copying::wait, Operands { imm, ..Operands::default() });
         }
         Ok(())
     }

@@ -35,7 +35,7 @@ impl GlobalShadow {
     #[inline(always)]
     fn cells(&self, offset: u64, bytes: u32) -> Range<usize> {
         let first = (offset >> self.shift) as usize;
-        first..first + (bytes >> self.shift) as usize
+        first..first + bytes.div_ceil(1 << self.shift) as usize
     }
 
     #[inline(always)]
