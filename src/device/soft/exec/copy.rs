@@ -102,7 +102,8 @@ pub struct Copy {
 
 impl Copy {
     /// Of a lane that does not copy.
-    pub const NONE: Copy = Copy { to: std::ptr::null_mut(), size: 0, from: std::ptr::null(), bytes: 0, source: 0 };
+    pub const NONE: Copy =
+        Copy { to: std::ptr::null_mut(), size: 0, from: std::ptr::null(), bytes: 0, source: 0 };
 
     /// # Safety
     /// Both places are still there.
