@@ -39,7 +39,7 @@ impl Chance {
 
     /// A number below `count`, which is not 0.
     pub fn below(&self, count: u32) -> u32 {
-        ((self.next() >> 32) * u64::from(count) >> 32) as u32
+        (((self.next() >> 32) * u64::from(count)) >> 32) as u32
     }
 
     /// One of the bits that are set; there is one.

@@ -4,7 +4,7 @@ use super::checker::Checker;
 use super::collect::{Elsewhere, Found, Who};
 use super::finding::Kind;
 use super::memory::{self, Touch};
-use super::race::{Conflict, Deed, Home, SHARED, Stamp, Step};
+use super::race::{Conflict, Deed, Home, Stamp, Step};
 use super::watched::Mode;
 use crate::device::soft::exec::Warp;
 use crate::device::soft::exec::access::read_place;
@@ -82,19 +82,19 @@ impl Checker {
 
     /// A lane arrives at a barrier object, which completes the phase or not.
     pub fn arrive(&mut self, warp: &Warp, lane: u32, object: *const u64, completes: bool) {
-        let location = (SHARED, object as u64 - warp.shared as u64);
-        self.shadow.races.order.arrive_at_object(warp.index, lane, location, completes);
+        let offset = object as u64 - warp.shared as u64;
+        self.shadow.races.arrive_at_object(warp.index, lane, offset, completes);
     }
 
     /// A lane has seen that a phase of a barrier object is complete.
     pub fn waited(&mut self, warp: &Warp, lane: u32, object: *const u64) {
-        let location = (SHARED, object as u64 - warp.shared as u64);
-        self.shadow.races.order.wait_for_object(warp.index, 1 << lane, location);
+        let offset = object as u64 - warp.shared as u64;
+        self.shadow.races.wait_for_object(warp.index, lane, offset);
     }
 
     /// A barrier object begins or ends.
     pub fn reset(&mut self, warp: &Warp, object: *const u64) {
-        self.shadow.races.order.reset_object((SHARED, object as u64 - warp.shared as u64));
+        self.shadow.races.reset_object(object as u64 - warp.shared as u64);
     }
 
     /// A finding at the access that is looked at.

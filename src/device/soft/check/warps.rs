@@ -81,7 +81,7 @@ impl Checker {
         let masks: [u32; 32] = std::array::from_fn(|lane| unsafe { read_place(warp, place, lane) as u32 });
         let live = warp.live();
         let first = masks[lanes.trailing_zeros() as usize & 31];
-        let alike = (0..32).fold(0, |bits, lane| bits | (masks[lane] ^ first) * (lanes >> lane & 1));
+        let alike = (0..32).fold(0, |bits, lane| bits | ((masks[lane] ^ first) * (lanes >> lane & 1)));
         if alike == 0 && lanes & !first == 0 && first & live & !lanes == 0 {
             return true;
         }

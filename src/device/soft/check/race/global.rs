@@ -3,7 +3,8 @@
 use super::cell::{after, objection};
 use super::crowd::Crowds;
 use super::stamp::Stamp;
-use super::visit::{Conflict, Context, Deed, Groups, Offsets, Strength, Visit};
+use super::sites::Strength;
+use super::visit::{Conflict, Context, Deed, Groups, Offsets, Visit};
 use std::ops::Range;
 
 /// The shadow of one allocation.

@@ -9,11 +9,7 @@ use super::clock::Clock;
 use super::stamp::{Stamp, Tick};
 use super::visit::lanes;
 use crate::ptx::typed::Reach;
-use std::collections::HashMap;
 use std::sync::Arc;
-
-/// A place in memory through which threads put their accesses in order.
-pub type Location = (u64, u64);
 
 /// What a release hands on: all that the releasing lanes know, and all that they did.
 #[derive(Debug, Clone)]
@@ -27,21 +23,14 @@ pub struct Release {
 }
 
 impl Release {
-    fn add_to(&self, clock: &mut Clock) {
+    pub fn add_to(&self, clock: &mut Clock) {
         clock.join(&self.known);
         clock.add_lanes(self.block, self.warp, self.lanes, self.tick);
     }
 
-    fn reaches(&self, block: u32, reach: Reach) -> bool {
+    pub fn reaches(&self, block: u32, reach: Reach) -> bool {
         self.block == block || (self.reach != Reach::Block && reach != Reach::Block)
     }
-}
-
-/// An `mbarrier`: what the arrivals of the phase hand on, and those of all complete phases.
-#[derive(Debug, Default)]
-struct Object {
-    arrivals: Vec<Release>,
-    complete: Clock,
 }
 
 /// The clocks of a warp's lanes.
@@ -49,13 +38,6 @@ struct Object {
 enum Clocks {
     Same(Clock),
     Lanes(Box<[Clock; 32]>),
-}
-
-/// What a lane has read with strong accesses, and what its last fence lets it hand on.
-#[derive(Debug, Default)]
-struct Fenced {
-    observed: Vec<Release>,
-    released: Option<Release>,
 }
 
 /// Where a warp of the block that runs stands.
@@ -71,7 +53,6 @@ struct Standing {
     /// Lanes that have accessed memory and exited: no barrier orders what they did.
     left: u32,
     clocks: Clocks,
-    fenced: Option<Box<[Fenced; 32]>>,
 }
 
 /// Bounds for quick answers about the stamps that a warp meets.
@@ -107,8 +88,6 @@ pub struct HappensBefore {
     warps: Vec<Standing>,
     /// What those who have arrived at a barrier and gone on have handed on.
     arrived: [Vec<Release>; 16],
-    locations: HashMap<Location, Vec<Release>>,
-    objects: HashMap<Location, Object>,
 }
 
 impl HappensBefore {
@@ -117,8 +96,6 @@ impl HappensBefore {
         self.tick += 1;
         self.launch = self.tick;
         self.begun.clear();
-        self.locations.clear();
-        self.objects.clear();
     }
 
     /// `threads` threads begin, which nothing but the launch has put in order.
@@ -139,7 +116,6 @@ impl HappensBefore {
                 touched: 0,
                 left: 0,
                 clocks: Clocks::Same(Clock::default()),
-                fenced: None,
             });
         }
     }
@@ -325,8 +301,17 @@ impl HappensBefore {
         Release { known: Arc::new(known), block, warp, lanes, tick, reach }
     }
 
+    /// What each of some lanes of a warp can hand on now.
+    pub fn release_each(&mut self, warp: u32, mask: u32, reach: Reach) -> Vec<Release> {
+        if let Clocks::Lanes(_) = &self.warps[warp as usize].clocks {
+            return lanes(mask).map(|lane| self.release(warp, 1 << lane, reach)).collect();
+        }
+        let all = self.release(warp, 0, reach);
+        lanes(mask).map(|lane| Release { lanes: 1 << lane, ..all.clone() }).collect()
+    }
+
     /// Some lanes of a warp learn what was handed on to them.
-    fn acquire(&mut self, warp: u32, lanes: u32, learnt: &Clock) {
+    pub fn acquire(&mut self, warp: u32, lanes: u32, learnt: &Clock) {
         let standing = &mut self.warps[warp as usize];
         let all = lanes & standing.live == standing.live;
         if let (false, Clocks::Same(clock)) = (all, &standing.clocks) {
@@ -341,108 +326,9 @@ impl HappensBefore {
         }
     }
 
-    /// One lane learns what was handed on to it.
-    fn acquire_all(&mut self, warp: u32, lane: u32, releases: &[Release], reach: Reach) {
-        let mut clock = Clock::default();
-        for release in releases.iter().filter(|release| release.reaches(self.block, reach)) {
-            release.add_to(&mut clock);
-        }
-        if !clock.is_empty() {
-            self.acquire(warp, 1 << lane, &clock);
-        }
-    }
-
-    /// What lanes have observed is known from here on.
-    pub fn fence_acquire(&mut self, warp: u32, mask: u32, reach: Reach) {
-        let Some(mut fenced) = self.warps[warp as usize].fenced.take() else { return };
-        for lane in lanes(mask) {
-            let observed = std::mem::take(&mut fenced[lane as usize].observed);
-            self.acquire_all(warp, lane, &observed, reach);
-        }
-        self.warps[warp as usize].fenced = Some(fenced);
-    }
-
-    /// What lanes write with strong writes from here on hands on what they know now.
-    pub fn fence_release(&mut self, warp: u32, mask: u32, reach: Reach) {
-        let mut fenced = self.warps[warp as usize].fenced.take().unwrap_or_default();
-        let uniform = matches!(&self.warps[warp as usize].clocks, Clocks::Same(_));
-        let shared = uniform.then(|| self.release(warp, 0, reach));
-        for lane in lanes(mask) {
-            let release = match &shared {
-                Some(release) => Release { lanes: 1 << lane, ..release.clone() },
-                None => self.release(warp, 1 << lane, reach),
-            };
-            fenced[lane as usize].released = Some(release);
-        }
-        self.warps[warp as usize].fenced = Some(fenced);
-    }
-
-    /// A strong read of a location; `acquires` if what was handed on there is known at once, and not only
-    /// after a fence.
-    pub fn observe(&mut self, warp: u32, lane: u32, location: Location, reach: Reach, acquires: bool) {
-        let Some(releases) = self.locations.get(&location).filter(|releases| !releases.is_empty()).cloned()
-        else {
-            return;
-        };
-        if acquires {
-            return self.acquire_all(warp, lane, &releases, reach);
-        }
-        let fenced = self.warps[warp as usize].fenced.get_or_insert_default();
-        fenced[lane as usize].observed = releases;
-    }
-
-    /// A strong write to a location. One that also reads (`continues`) adds to what was handed on there.
-    pub fn publish(
-        &mut self,
-        warp: u32,
-        lane: u32,
-        location: Location,
-        reach: Reach,
-        releases: bool,
-        continues: bool,
-    ) {
-        let release = if releases {
-            Some(self.release(warp, 1 << lane, reach))
-        } else {
-            let fenced = self.warps[warp as usize].fenced.as_ref();
-            fenced.and_then(|fenced| fenced[lane as usize].released.clone())
-        };
-        let list = self.locations.entry(location).or_default();
-        if !continues {
-            list.clear();
-        }
-        list.extend(release);
-    }
-
-    /// Locations of a memory no longer mean what they did.
-    pub fn forget_locations(&mut self, memory: u64) {
-        self.locations.retain(|(other, _), _| *other != memory);
-        self.objects.retain(|(other, _), _| *other != memory);
-    }
-
-    // ---- barriers that are objects
-
-    /// A barrier object begins, or ends.
-    pub fn reset_object(&mut self, location: Location) {
-        self.objects.remove(&location);
-    }
-
-    /// A lane arrives at a barrier object, which completes the phase or not.
-    pub fn arrive_at_object(&mut self, warp: u32, lane: u32, location: Location, completes: bool) {
-        let release = self.release(warp, 1 << lane, Reach::Block);
-        let object = self.objects.entry(location).or_default();
-        object.arrivals.push(release);
-        if completes {
-            object.arrivals.drain(..).for_each(|release| release.add_to(&mut object.complete));
-        }
-    }
-
-    /// Lanes have seen that a phase of a barrier object is complete.
-    pub fn wait_for_object(&mut self, warp: u32, lanes: u32, location: Location) {
-        if let Some(object) = self.objects.get(&location) {
-            let complete = object.complete.clone();
-            self.acquire(warp, lanes, &complete);
-        }
+    /// Whether something was handed on from where a lane can learn of it.
+    pub fn can_learn(&self, release: &Release, reach: Reach) -> bool {
+        release.reaches(self.block, reach)
     }
 }
 
@@ -534,57 +420,6 @@ mod tests {
         let before = act(&mut order, 1, 3);
         order.complete(0, 0b11);
         assert!(order.horizon(0).knows(before));
-    }
-
-    #[test]
-    fn a_fence_and_a_flag_order_blocks() {
-        let mut order = started(32);
-        let data = act(&mut order, 0, 7);
-        order.fence_release(0, 1 << 7, Reach::Device);
-        order.publish(0, 7, (1, 0), Reach::Device, false, false);
-        let late = act(&mut order, 0, 7);
-        order.begin_block([1, 0, 0], 32);
-        order.observe(0, 2, (1, 0), Reach::Device, false);
-        assert!(!order.knows(0, 2, data));
-        order.fence_acquire(0, 1 << 2, Reach::Device);
-        assert!(order.knows(0, 2, data) && !order.knows(0, 2, late) && !order.knows(0, 3, data));
-        order.warp_barrier(0, !0);
-        assert!(order.knows(0, 3, data));
-    }
-
-    #[test]
-    fn a_flag_without_fence_orders_nothing() {
-        let mut order = started(32);
-        let data = act(&mut order, 0, 7);
-        order.publish(0, 7, (1, 0), Reach::Device, false, false);
-        order.begin_block([1, 0, 0], 32);
-        order.observe(0, 2, (1, 0), Reach::Device, true);
-        assert!(!order.knows(0, 2, data));
-    }
-
-    #[test]
-    fn a_release_to_the_block_does_not_reach_another_block() {
-        let mut order = started(32);
-        let data = act(&mut order, 0, 7);
-        order.publish(0, 7, (1, 0), Reach::Block, true, false);
-        order.observe(0, 1, (1, 0), Reach::Block, true);
-        assert!(order.knows(0, 1, data));
-        order.begin_block([1, 0, 0], 32);
-        order.observe(0, 2, (1, 0), Reach::Device, true);
-        assert!(!order.knows(0, 2, data));
-    }
-
-    #[test]
-    fn a_barrier_object_orders_those_of_complete_phases() {
-        let mut order = started(64);
-        let (first, second) = (act(&mut order, 0, 3), act(&mut order, 0, 4));
-        order.arrive_at_object(0, 3, (0, 8), false);
-        order.wait_for_object(1, !0, (0, 8));
-        assert!(!order.knows(1, 0, first));
-        order.arrive_at_object(0, 4, (0, 8), true);
-        let late = act(&mut order, 0, 4);
-        order.wait_for_object(1, !0, (0, 8));
-        assert!(order.knows(1, 0, first) && order.knows(1, 31, second) && !order.knows(1, 0, late));
     }
 
     #[test]

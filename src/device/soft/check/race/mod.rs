@@ -10,9 +10,13 @@ mod cell;
 mod clock;
 mod crowd;
 mod global;
+mod handover;
 mod happens_before;
 mod log;
+#[cfg(test)]
+mod model;
 mod shared;
+mod sites;
 mod spans;
 mod stamp;
 mod visit;
@@ -22,15 +26,17 @@ pub use visit::{Conflict, Deed, lanes};
 
 use crate::device::soft::lower::Code;
 use crate::device::soft::memory::Region;
-use crate::ptx::typed::{AddressSpace, MbarrierOp, Op, Order, Reach};
+use crate::ptx::typed::{Op, Order, Reach};
 use crowd::Crowds;
 use global::GlobalShadow;
+use handover::{Handovers, Strong};
 use happens_before::HappensBefore;
 use shared::SharedShadow;
-use visit::{Context, Offsets, Sites, Strength, Visit};
+use sites::{Sites, Strength, narrowest, order, sites};
+use visit::{Context, Offsets, Visit};
 
 /// Stands for shared memory among the first addresses of allocations.
-pub const SHARED: u64 = 0;
+const SHARED: u64 = 0;
 
 /// Which memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,6 +68,7 @@ pub struct Step<'a> {
 #[derive(Debug, Default)]
 pub struct Races {
     pub order: HappensBefore,
+    handovers: Handovers,
     sites: Sites,
     crowds: Crowds,
     shared: SharedShadow,
@@ -72,10 +79,15 @@ pub struct Races {
 
 impl Races {
     pub fn begin_launch(&mut self, code: &Code, regions: &[Region], shared_bytes: u32, warps: u32) {
+        self.begin(sites(code), narrowest(code), regions, shared_bytes, warps);
+    }
+
+    /// A launch of certain instructions begins; no access is narrower than `1 << shift` bytes.
+    fn begin(&mut self, sites: Sites, shift: u32, regions: &[Region], shared_bytes: u32, warps: u32) {
         self.order.begin_launch();
+        self.handovers.begin_launch();
         self.crowds.clear();
-        self.sites = sites(code);
-        self.shift = narrowest(code);
+        (self.sites, self.shift) = (sites, shift);
         self.shared.begin_launch(shared_bytes, warps, self.shift);
         let mut old = std::mem::take(&mut self.global).into_iter().peekable();
         for region in regions {
@@ -87,7 +99,7 @@ impl Races {
 
     pub fn begin_block(&mut self, index: [u32; 3], threads: u32) {
         self.order.begin_block(index, threads);
-        self.order.forget_locations(SHARED);
+        self.handovers.begin_block(SHARED);
         self.shared.align(std::iter::empty());
     }
 
@@ -152,23 +164,39 @@ impl Races {
         let atomic = step.deed == Deed::Atomic;
         for lane in lanes(step.lanes) {
             let location = (memory, step.offsets[lane as usize]);
+            let access = Strong { warp: step.warp, lane, location, reach };
             // An operation without a result does not read, as far as others are concerned.
             if step.deed == Deed::Read || (atomic && returns) {
-                self.order.observe(step.warp, lane, location, reach, acquires);
+                self.handovers.observe(&mut self.order, access, acquires);
             }
             if step.deed != Deed::Read {
-                self.order.publish(step.warp, lane, location, reach, releases, atomic);
+                self.handovers.publish(&mut self.order, access, releases, atomic);
             }
         }
+    }
+
+    /// An `mbarrier` in shared memory begins, or ends.
+    pub fn reset_object(&mut self, offset: u64) {
+        self.handovers.reset_object((SHARED, offset));
+    }
+
+    /// A lane arrives at an `mbarrier`, which completes the phase or not.
+    pub fn arrive_at_object(&mut self, warp: u32, lane: u32, offset: u64, completes: bool) {
+        self.handovers.arrive(&mut self.order, warp, lane, (SHARED, offset), completes);
+    }
+
+    /// A lane has seen that a phase of an `mbarrier` is complete.
+    pub fn wait_for_object(&mut self, warp: u32, lane: u32, offset: u64) {
+        self.handovers.wait(&mut self.order, warp, 1 << lane, (SHARED, offset));
     }
 
     /// A fence of some lanes.
     pub fn fence(&mut self, warp: u32, lanes: u32, order: Order) {
         if let Order::Acquire(reach) | Order::AcquireRelease(reach) = order {
-            self.order.fence_acquire(warp, lanes, reach);
+            self.handovers.fence_acquire(&mut self.order, warp, lanes, reach);
         }
         if let Order::Release(reach) | Order::AcquireRelease(reach) = order {
-            self.order.fence_release(warp, lanes, reach);
+            self.handovers.fence_release(&mut self.order, warp, lanes, reach);
         }
     }
 
@@ -185,65 +213,4 @@ impl Races {
         let stamp = self.order.stamp(warp, 1 << lane, began.site()).of_lane(lane);
         self.shared.replace_writes(offset, bytes, began, stamp);
     }
-}
-
-fn sites(code: &Code) -> Sites {
-    let ops = || code.watched.list.iter().map(|watched| &watched.op);
-    let mut sites = Sites {
-        strengths: ops().map(|op| strength(order(op))).collect(),
-        read_only: ops().map(|op| order(op) == Order::ReadOnly).collect(),
-        orders: ops().any(|op| hands_on(op).is_some()),
-        orders_blocks: ops().any(|op| hands_on(op).is_some_and(|reach| reach != Reach::Block)),
-    };
-    if sites.strengths.iter().all(|strength| *strength == Strength::Weak) {
-        sites.strengths.clear();
-    }
-    if !sites.read_only.contains(&true) {
-        sites.read_only.clear();
-    }
-    sites
-}
-
-/// How an instruction's access is ordered.
-fn order(op: &Op) -> Order {
-    match op {
-        Op::Load(access) | Op::Store(access) => access.order,
-        Op::Atomic { order, .. } => *order,
-        // To begin with an object is like any memory; later it is used by all at once.
-        Op::Mbarrier { op: MbarrierOp::Init | MbarrierOp::Invalidate, .. } => Order::Weak,
-        Op::Mbarrier { .. } => Order::Relaxed(Reach::Cluster),
-        _ => Order::Weak,
-    }
-}
-
-fn strength(order: Order) -> Strength {
-    match order {
-        Order::Weak | Order::ReadOnly => Strength::Weak,
-        Order::Volatile => Strength::Device,
-        Order::Relaxed(reach)
-        | Order::Acquire(reach)
-        | Order::Release(reach)
-        | Order::AcquireRelease(reach) => match reach {
-            Reach::Block => Strength::Block,
-            _ => Strength::Device,
-        },
-    }
-}
-
-/// How far an instruction can put accesses in order, other than by a barrier.
-fn hands_on(op: &Op) -> Option<Reach> {
-    let order = if let Op::Fence(order) = op { *order } else { order(op) };
-    match order {
-        Order::Acquire(reach) | Order::Release(reach) | Order::AcquireRelease(reach) => Some(reach),
-        Order::Weak | Order::ReadOnly | Order::Volatile | Order::Relaxed(_) => None,
-    }
-}
-
-/// Bytes of the narrowest access, 4 at most, as a power of two.
-fn narrowest(code: &Code) -> u32 {
-    let shared_or_global = |space| !matches!(space, AddressSpace::Local | AddressSpace::Param);
-    let references = code.watched.list.iter().flat_map(|watched| &watched.references);
-    let bytes =
-        references.filter(|reference| shared_or_global(reference.space)).map(|reference| reference.bytes);
-    bytes.min().unwrap_or(4).min(4).trailing_zeros()
 }

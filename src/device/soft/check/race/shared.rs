@@ -8,7 +8,8 @@ use super::crowd::{Crowd, Crowds, Party, join};
 use super::log::{Log, Note};
 use super::spans::Spans;
 use super::stamp::Stamp;
-use super::visit::{Conflict, Context, Deed, Groups, Offsets, Strength, Visit, lanes};
+use super::sites::Strength;
+use super::visit::{Conflict, Context, Deed, Groups, Offsets, Visit, lanes};
 use std::collections::HashMap;
 use std::ops::Range;
 

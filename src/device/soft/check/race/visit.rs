@@ -1,6 +1,7 @@
 //! One instruction's access to one memory, and what is wrong with it.
 
 use super::happens_before::{HappensBefore, Horizon};
+use super::sites::{Sites, Strength};
 use super::stamp::Stamp;
 
 /// What an access does.
@@ -12,40 +13,6 @@ pub enum Deed {
     Atomic,
     /// Begins to write, asynchronously.
     Copy,
-}
-
-/// How far an instruction's accesses are atomic for other threads.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
-pub enum Strength {
-    #[default]
-    Weak,
-    /// For the threads of the block.
-    Block,
-    /// For all.
-    Device,
-}
-
-/// The instructions of a launch, as far as it matters for their accesses.
-#[derive(Debug, Default)]
-pub struct Sites {
-    /// By number; empty if all are weak.
-    pub strengths: Vec<Strength>,
-    /// By number, whether it reads what nobody may write; empty if none does.
-    pub read_only: Vec<bool>,
-    /// Some instruction can put accesses of different threads in order, other than a barrier.
-    pub orders: bool,
-    /// Some instruction can put accesses of different blocks in order.
-    pub orders_blocks: bool,
-}
-
-impl Sites {
-    pub fn strength(&self, site: u32) -> Strength {
-        self.strengths.get(site as usize).copied().unwrap_or_default()
-    }
-
-    pub fn is_read_only(&self, site: u32) -> bool {
-        self.read_only.get(site as usize).copied().unwrap_or(false)
-    }
 }
 
 /// Where each lane's first byte is, counted from the start of the memory.
