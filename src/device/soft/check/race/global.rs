@@ -2,8 +2,8 @@
 
 use super::cell::{after, objection};
 use super::crowd::Crowds;
-use super::stamp::Stamp;
 use super::sites::Strength;
+use super::stamp::Stamp;
 use super::visit::{Conflict, Context, Deed, Groups, Offsets, Visit};
 use std::ops::Range;
 

@@ -73,7 +73,9 @@ impl Handovers {
     /// A strong read; `acquires` if what was handed on there is known at once, and not only after a fence.
     pub fn observe(&mut self, order: &mut HappensBefore, access: Strong, acquires: bool) {
         let Strong { warp, lane, location, reach } = access;
-        let Some(releases) = self.locations.get(&location).filter(|releases| !releases.is_empty()) else { return };
+        let Some(releases) = self.locations.get(&location).filter(|releases| !releases.is_empty()) else {
+            return;
+        };
         if acquires {
             learn(order, warp, lane, releases, reach);
         } else {

@@ -73,7 +73,8 @@ impl Model {
             let bytes = start..start + u64::from(step.bytes);
             let writes = step.deed == Deed::Write;
             let unordered = |access: &&Access| {
-                let same = access.home == step.home && (step.home != Home::Shared || access.block == self.block);
+                let same =
+                    access.home == step.home && (step.home != Home::Shared || access.block == self.block);
                 let overlap = access.bytes.start < bytes.end && bytes.start < access.bytes.end;
                 let seen = self.known.get(&thread).and_then(|known| known.get(&access.thread)).copied();
                 let ordered = access.thread == thread || seen.unwrap_or(0) > access.number;

@@ -6,9 +6,9 @@
 use super::cell::{after, objection};
 use super::crowd::{Crowd, Crowds, Party, join};
 use super::log::{Log, Note};
+use super::sites::Strength;
 use super::spans::Spans;
 use super::stamp::Stamp;
-use super::sites::Strength;
 use super::visit::{Conflict, Context, Deed, Groups, Offsets, Visit, lanes};
 use std::collections::HashMap;
 use std::ops::Range;
