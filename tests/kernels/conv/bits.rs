@@ -16,7 +16,7 @@ fn tile(kernel: &Kernel) -> (usize, usize) {
 }
 
 /// `launch` with `variant` in the place of a kernel of `family`.
-fn replaced(launch: &Launch, family: &str, variant: &'static Kernel) -> Launch {
+pub fn replaced(launch: &Launch, family: &str, variant: &'static Kernel) -> Launch {
     if !launch.kernel.entry.starts_with(family) {
         return launch.clone();
     }

@@ -5,3 +5,4 @@ mod bits;
 mod case;
 mod forward;
 mod linear;
+mod traffic;
