@@ -1,12 +1,13 @@
 //! Rates of the convolution kernels on the layers of a small U-Net: 16 x 16 images, 32, 64 and 128 channels.
 //!
 //! `DDPM_DEVICE=cuda cargo bench --bench conv -- 64` takes the device and the batch size; `soft` and 32 if not given.
-//! A rate counts 2 N P Q K R R C operations for each of the three kernels. The weights' gradient includes adding up its
-//! parts. Each number is the median of several runs.
+//! A rate counts 2 N P Q K R R C operations for each of the three kernels, in f32 and in bf16. The weights' gradient
+//! includes adding up its parts. Each number is the median of several runs.
 
-use ddpm_ptx::device::{DType, Device, DeviceChoice};
+use ddpm_ptx::device::{Buffer, DType, Device, DeviceChoice};
 use ddpm_ptx::graph::{Program, Tape, Tensor};
 use ddpm_ptx::ops::conv::{Epilogue, Geometry, Padding, conv};
+use half::bf16;
 use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
@@ -39,19 +40,21 @@ fn main() -> Result<(), Box<dyn Error>> {
     let batch = std::env::args().skip(1).find_map(|argument| argument.parse().ok()).unwrap_or(32);
     println!("{}, batch {batch}, GFLOP/s", device.name());
     println!(
-        "{:12} {:>5} {:>9} {:>5} {:>8} {:>8} {:>8}",
-        "layer", "H = W", "C", "K", "fprop", "dgrad", "wgrad"
+        "{:12} {:>5} {:>9} {:>5} {:>4} {:>8} {:>8} {:>8}",
+        "layer", "H = W", "C", "K", "type", "fprop", "dgrad", "wgrad"
     );
-    for (name, extent, channels, out_channels, geometry) in LAYERS {
-        let (program, operations) = record(&device, batch, extent, channels, out_channels, &geometry)?;
-        program.run()?;
-        let rates = rates(&program, operations)?;
-        let channels: Vec<String> = channels.iter().map(usize::to_string).collect();
-        let [fprop, dgrad, wgrad] = rates.map(|rate| format!("{rate:.1}"));
-        println!(
-            "{name:12} {extent:>5} {:>9} {out_channels:>5} {fprop:>8} {dgrad:>8} {wgrad:>8}",
-            channels.join(" + ")
-        );
+    for layer in LAYERS {
+        for dtype in [DType::F32, DType::BF16] {
+            let (name, extent, channels, out_channels, _) = layer;
+            let (program, operations) = record(&device, batch, &layer, dtype)?;
+            program.run()?;
+            let [fprop, dgrad, wgrad] = rates(&program, operations)?.map(|rate| format!("{rate:.1}"));
+            let channels: Vec<String> = channels.iter().map(usize::to_string).collect();
+            let (channels, dtype) = (channels.join(" + "), format!("{dtype:?}").to_lowercase());
+            println!(
+                "{name:12} {extent:>5} {channels:>9} {out_channels:>5} {dtype:>4} {fprop:>8} {dgrad:>8} {wgrad:>8}"
+            );
+        }
     }
     Ok(())
 }
@@ -60,32 +63,47 @@ fn main() -> Result<(), Box<dyn Error>> {
 fn record(
     device: &Device,
     batch: usize,
-    extent: usize,
-    channels: &[usize],
-    out_channels: usize,
-    geometry: &Geometry,
+    &(_, extent, channels, out_channels, geometry): &Layer,
+    dtype: DType,
 ) -> Result<(Program, f64), Box<dyn Error>> {
     let mut tape = Tape::training();
-    let parameter = |shape: &[usize], tape: &mut Tape| -> Result<Tensor, Box<dyn Error>> {
+    let parameter = |shape: &[usize], [dtype, gradient]: [DType; 2], tape: &mut Tape| {
         let len = shape.iter().product();
-        let values: Vec<f32> = (0..len).map(|i: usize| (i % 251) as f32 / 251.0 - 0.5).collect();
-        let (weights, gradients) = (Arc::new(device.upload(&values)?), Arc::new(device.alloc::<f32>(len)?));
-        Ok(tape.parameter(&weights, &gradients, 0, shape))
+        let gradients = Arc::new(device.alloc::<u8>(len * gradient.bytes())?);
+        let weights = values(device, len, dtype)?;
+        Ok::<_, Box<dyn Error>>(tape.parameter_in([dtype, gradient], &weights, &gradients, 0, shape))
     };
     let mut inputs = vec![];
     for &channels in channels {
-        inputs.push(parameter(&[batch, extent, extent, channels], &mut tape)?);
+        let shape = [batch, extent, extent, channels];
+        // A bf16 input of few channels is the network's, which gets no gradient.
+        inputs.push(match dtype {
+            DType::BF16 if channels < 8 => {
+                tape.resident(&values(device, batch * extent * extent * channels, dtype)?, 0, &shape, dtype)
+            }
+            _ => parameter(&shape, [dtype; 2], &mut tape)?,
+        });
     }
     let r = geometry.kernel;
-    let weight = parameter(&[out_channels, r, r, channels.iter().sum()], &mut tape)?;
-    let bias = parameter(&[out_channels], &mut tape)?;
+    let all_channels = channels.iter().sum();
+    let weight = parameter(&[out_channels, r, r, all_channels], [dtype, DType::F32], &mut tape)?;
+    let bias = parameter(&[out_channels], [DType::F32; 2], &mut tape)?;
     let epilogue = Epilogue { bias: Some(&bias), ..Epilogue::default() };
-    let y = conv(&mut tape, &inputs.iter().collect::<Vec<_>>(), &weight, epilogue, geometry);
-    let dy = Arc::new(device.upload(&vec![0.5f32; y.len()])?);
-    let dy = tape.resident(&dy, 0, y.shape(), DType::F32);
+    let y = conv(&mut tape, &inputs.iter().collect::<Vec<_>>(), &weight, epilogue, &geometry);
+    let dy = values(device, y.len(), dtype)?;
+    let dy = tape.resident(&dy, 0, y.shape(), dtype);
     tape.backward(&y, &dy);
     let operations = 2.0 * y.len() as f64 * (weight.len() / out_channels) as f64;
     Ok((tape.compile(device)?, operations))
+}
+
+/// Numbers of either sign.
+fn values(device: &Device, len: usize, dtype: DType) -> Result<Arc<Buffer>, Box<dyn Error>> {
+    let values = (0..len).map(|i| (i % 251) as f32 / 251.0 - 0.5);
+    Ok(Arc::new(match dtype {
+        DType::BF16 => device.upload(&values.map(bf16::from_f32).collect::<Vec<_>>())?,
+        _ => device.upload(&values.collect::<Vec<_>>())?,
+    }))
 }
 
 /// GFLOP/s of the forward kernel, the inputs' gradients and the weights' gradient.
@@ -97,7 +115,7 @@ fn rates(program: &Program, operations: f64) -> Result<[f64; 3], Box<dyn Error>>
         let mut of_wgrad = false;
         for (launch, time) in program.launches().iter().zip(program.profile()?) {
             let entry = launch.kernel.entry;
-            let family = ["fprop", "dgrad", "wgrad"].iter().position(|family| entry.starts_with(family));
+            let family = ["fprop", "dgrad", "wgrad"].iter().position(|family| entry.contains(family));
             let second_pass = of_wgrad && entry.starts_with("sum_slices");
             of_wgrad = family == Some(2);
             if let Some(family) = family.or(second_pass.then_some(2)) {

@@ -57,6 +57,12 @@ impl Geometry {
         (self.extent(height), self.extent(width))
     }
 
+    /// Whether every output pixel lies on an input pixel, in the middle of its taps.
+    pub(super) fn keeps_extent(&self) -> bool {
+        let pad = if self.kernel == 1 { Padding::None } else { Padding::Same };
+        self.stride == 1 && !self.upsample && self.pad == pad
+    }
+
     fn extent(&self, input: usize) -> usize {
         let padded = self.pad.before() + (input << self.up()) + self.pad.after();
         assert!(padded >= self.kernel, "a padded extent of {padded} under a filter of {}", self.kernel);

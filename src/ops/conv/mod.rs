@@ -51,8 +51,9 @@ impl Epilogue<'_> {
 /// `inputs`: one tensor `[N,H,W,C]`, or two that count as concatenated along C; `weight`: `[K,R,R,C]`. The result is
 /// `[N,P,Q,K]` with P, Q from [`Geometry::output`].
 ///
-/// Inputs and weights are all f32, or all bf16, the weights being a copy of f32 ones; in bf16 all numbers of channels
-/// are multiples of 8, and products are summed on tensor cores. The result and the residual have the inputs' type, and
+/// Inputs and weights are all f32, or all bf16, the weights being a copy of f32 ones. In bf16 products are summed on
+/// tensor cores, and all numbers of channels are multiples of 8; or an image of fewer channels, or to fewer, keeps its
+/// height and width and gets a bias alone. The result and the residual have the inputs' type, and
 /// so have their gradients; bias, addend per image, their gradients and that of the weights are f32 in any case.
 ///
 /// # Panics
@@ -67,12 +68,9 @@ pub fn conv(
     let shape = Shape::new(inputs, weight, geometry);
     epilogue.check(shape.output());
     let in_bf16 = inputs[0].dtype() == DType::BF16;
-    if in_bf16 {
-        bf16::check(&shape);
-    }
     let rounded = in_bf16 && !epilogue.f32_result;
     let y = tape.temporary(&shape.output(), if rounded { DType::BF16 } else { DType::F32 });
-    let fprop = if in_bf16 { bf16::fprop::launch } else { fprop::launch };
+    let fprop = if in_bf16 { bf16::fprop } else { fprop::launch };
     fprop(tape, &shape, inputs, weight, &epilogue, &y);
 
     let backward = Backward {
@@ -131,8 +129,8 @@ struct Backward {
 impl Backward {
     fn launch(&self, tape: &mut Tape, dy: &Tensor) {
         let in_bf16 = self.inputs[0].dtype() == DType::BF16;
-        let dgrad = if in_bf16 { bf16::dgrad::launch } else { dgrad::launch };
-        let wgrad = if in_bf16 { bf16::wgrad::launch } else { wgrad::launch };
+        let dgrad = if in_bf16 { bf16::dgrad } else { dgrad::launch };
+        let wgrad = if in_bf16 { bf16::wgrad } else { wgrad::launch };
         for (number, input) in self.inputs.iter().enumerate() {
             if let Some(dx) = tape.contribute(input) {
                 dgrad(tape, &self.shape, number, &self.weight, dy, &dx);

@@ -3,6 +3,7 @@
 mod backward;
 mod bits;
 mod case;
+mod few;
 mod forward;
 mod linear;
 mod traffic;

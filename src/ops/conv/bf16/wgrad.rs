@@ -2,8 +2,8 @@
 
 use super::super::shape::{Shape, count};
 use super::super::tiles::{Tile, choose};
-use super::super::wgrad::sum_slices;
-use crate::device::{Call, DType, In, Out};
+use super::parts::Parts;
+use crate::device::{Call, In, Out};
 use crate::graph::{Tape, Tensor};
 use crate::kernels::conv as kernels;
 use half::bf16;
@@ -35,21 +35,8 @@ const VARIANTS: [(Tile, Launcher); 4] = [
     (Tile::new(32, 32, 200), kernels::bf16_wgrad_32x32),
 ];
 
-/// Blocks that a launch is cut into parts for, if there are pixels enough, with tiles of `WHOLE` weights: two for
-/// each multiprocessor of the largest cards.
-const BLOCKS: usize = 264;
+/// The tile that the number of parts is reckoned with.
 const WHOLE: (usize, usize) = (128, 128);
-/// Pixels of a part at least, and what their number is a multiple of: the parts' sums are written and read again.
-const PART: usize = 1024;
-const PART_STEP: usize = 64;
-
-/// Pixels of a part. It fixes the order of the sums, so it depends on the shape alone.
-fn part(shape: &Shape) -> usize {
-    let pixels = shape.out_pixels();
-    let tiles = shape.out_channels.div_ceil(WHOLE.0) * columns(shape, WHOLE.1);
-    let parts = (BLOCKS / tiles).min(pixels / PART).max(1);
-    pixels.div_ceil(parts).next_multiple_of(PART_STEP)
-}
 
 /// Tiles, `width` input channels wide, of the weights of an output channel: each lies in one input and one tap.
 fn columns(shape: &Shape, width: usize) -> usize {
@@ -59,35 +46,31 @@ fn columns(shape: &Shape, width: usize) -> usize {
 
 /// dw = the products of dy and x, summed over the output pixels; f32.
 pub fn launch(tape: &mut Tape, shape: &Shape, inputs: &[&Tensor], dy: &Tensor, dw: &Tensor) {
-    let pixels = shape.out_pixels();
-    let part = part(shape);
-    let parts = pixels.div_ceil(part);
-    let sums = if parts == 1 { dw.clone() } else { tape.scratch(&[parts, dw.len()], DType::F32) };
+    let parts = Parts::new(shape, shape.out_channels.div_ceil(WHOLE.0) * columns(shape, WHOLE.1));
     let taps = shape.geometry.kernel * shape.geometry.kernel;
-    let (tile, launcher) =
-        choose(&VARIANTS, shape.out_channels, shape.channels[0].max(shape.channels[1]), taps * parts);
-    let call = launcher(
-        inputs[0].input(),
-        inputs.get(1).map(|second| second.input()),
-        dy.input(),
-        sums.output(),
-        count(pixels),
-        count(part),
-        count(shape.height),
-        count(shape.width),
-        count(shape.channels[0]),
-        count(shape.channels[1]),
-        count(shape.out_height),
-        count(shape.out_width),
-        count(shape.out_channels),
-        count(shape.geometry.kernel),
-        count(shape.geometry.stride),
-        count(shape.geometry.pad.before()),
-        shape.geometry.up(),
-    );
-    let rows = shape.out_channels.div_ceil(tile.rows());
-    tape.launch(call.grid(rows * columns(shape, tile.columns()), 1, parts));
-    if parts > 1 {
-        sum_slices(tape, &sums, parts, dw);
-    }
+    let channels = shape.channels[0].max(shape.channels[1]);
+    let (tile, launcher) = choose(&VARIANTS, shape.out_channels, channels, taps * parts.count);
+    let blocks = shape.out_channels.div_ceil(tile.rows()) * columns(shape, tile.columns());
+    parts.sum(tape, dw, |tape, sums| {
+        let call = launcher(
+            inputs[0].input(),
+            inputs.get(1).map(|second| second.input()),
+            dy.input(),
+            sums.output(),
+            count(shape.out_pixels()),
+            count(parts.pixels),
+            count(shape.height),
+            count(shape.width),
+            count(shape.channels[0]),
+            count(shape.channels[1]),
+            count(shape.out_height),
+            count(shape.out_width),
+            count(shape.out_channels),
+            count(shape.geometry.kernel),
+            count(shape.geometry.stride),
+            count(shape.geometry.pad.before()),
+            shape.geometry.up(),
+        );
+        tape.launch(call.grid(blocks, 1, parts.count));
+    });
 }

@@ -1,0 +1,63 @@
+//! Launching the kernels of a convolution of few channels: the network's first layer.
+
+use super::super::Epilogue;
+use super::super::shape::{Shape, count};
+use super::parts::Parts;
+use crate::graph::{Tape, Tensor};
+use crate::kernels::conv as kernels;
+
+/// Pixels of a tile, and output channels.
+const TILE: (usize, usize) = (128, 64);
+/// Blocks along the pixels at most: each keeps the weights for all its tiles.
+const BLOCKS: usize = 1024;
+
+/// y = x * w + epilogue.
+///
+/// # Panics
+/// If the epilogue has more than a bias, or the result is wanted in f32.
+pub fn fprop(tape: &mut Tape, shape: &Shape, x: &Tensor, weight: &Tensor, epilogue: &Epilogue, y: &Tensor) {
+    let other = epilogue.per_image.is_some() || epilogue.residual.is_some() || epilogue.f32_result;
+    assert!(!other, "a bf16 convolution of {} channels adds a bias alone", shape.channels[0]);
+    let call = kernels::bf16_few_in(
+        x.input(),
+        weight.input(),
+        epilogue.bias.map(Tensor::input),
+        None,
+        y.output(),
+        count(shape.out_pixels()),
+        count(shape.height),
+        count(shape.width),
+        count(shape.channels[0]),
+        count(shape.out_channels),
+        count(shape.geometry.kernel),
+        0,
+    );
+    let (x, y) = grid(shape.out_pixels(), shape.out_channels);
+    tape.launch(call.grid(x, y, 1));
+}
+
+/// Of the kernel `bf16_few_in` for a result of `pixels` x `channels`.
+pub fn grid(pixels: usize, channels: usize) -> (usize, usize) {
+    (pixels.div_ceil(TILE.0).min(BLOCKS), channels.div_ceil(TILE.1))
+}
+
+/// dw = the products of dy and x, summed over the pixels.
+pub fn wgrad(tape: &mut Tape, shape: &Shape, x: &Tensor, dy: &Tensor, dw: &Tensor) {
+    let (rows, columns) = (shape.out_channels.div_ceil(64), shape.weights().div_ceil(32));
+    let parts = Parts::new(shape, rows * columns);
+    parts.sum(tape, dw, |tape, sums| {
+        let call = kernels::bf16_few_in_wgrad(
+            x.input(),
+            dy.input(),
+            sums.output(),
+            count(shape.out_pixels()),
+            count(parts.pixels),
+            count(shape.height),
+            count(shape.width),
+            count(shape.channels[0]),
+            count(shape.out_channels),
+            count(shape.geometry.kernel),
+        );
+        tape.launch(call.grid(rows, columns, parts.count));
+    });
+}
