@@ -5,7 +5,7 @@
 //! includes adding up its parts. Each number is the median of several runs.
 
 use ddpm_ptx::device::{Buffer, DType, Device, DeviceChoice};
-use ddpm_ptx::graph::{Program, Tape, Tensor};
+use ddpm_ptx::graph::{Program, Tape};
 use ddpm_ptx::ops::conv::{Epilogue, Geometry, Padding, conv};
 use half::bf16;
 use std::error::Error;
