@@ -45,6 +45,21 @@ pub fn convolutions(bench: &Bench) -> Vec<(Vec<KernelCounts>, Option<f64>)> {
         let multiply_adds = (PIXELS * TAPS * layer.channels * layer.out_channels) as f64;
         all.push((bench.soft.take_counts(), Some(multiply_adds)));
     }
+    for layer in [FIRST, LAST] {
+        let program = program::<bf16>(bench, layer);
+        let multiply_adds = (PIXELS * TAPS * layer.channels * layer.out_channels) as f64;
+        for launch in program.launches().iter().filter(|launch| launch.kernel.entry.starts_with("bf16_few")) {
+            // Some have a variant for any number of channels besides.
+            let family = launch.kernel.entry.trim_end_matches("_3x3x3");
+            let variants = ALL.iter().filter(|kernel| {
+                kernel.entry == launch.kernel.entry || kernel.entry.strip_suffix("_any") == Some(family)
+            });
+            for kernel in variants {
+                bench.device.launch(&Launch { kernel, ..launch.clone() }).unwrap();
+                all.push((bench.soft.take_counts(), Some(multiply_adds)));
+            }
+        }
+    }
     for program in programs.iter().chain([&on_tensor_cores]) {
         let sums = |launch: &&Launch| launch.kernel.entry.contains("sum");
         program.launches().iter().filter(sums).for_each(|launch| bench.device.launch(launch).unwrap());
@@ -62,7 +77,11 @@ pub fn convolutions(bench: &Bench) -> Vec<(Vec<KernelCounts>, Option<f64>)> {
 fn program<T: Element>(bench: &Bench, layer: Layer) -> Program {
     let Layer { channels, out_channels } = layer;
     let mut tape = Tape::training();
-    let x = bench.parameter::<T, T>(&mut tape, &[IMAGES, SIDE, SIDE, channels]);
+    let shape = [IMAGES, SIDE, SIDE, channels];
+    // The network's input gets no gradient.
+    let first = layer == FIRST;
+    let x =
+        if first { bench.input::<T>(&mut tape, &shape) } else { bench.parameter::<T, T>(&mut tape, &shape) };
     let weight = bench.parameter::<T, f32>(&mut tape, &[out_channels, 3, 3, channels]);
     let bias = bench.parameter::<f32, f32>(&mut tape, &[out_channels]);
     let epilogue = Epilogue { bias: Some(&bias), ..Epilogue::default() };

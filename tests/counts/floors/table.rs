@@ -12,6 +12,8 @@ const BYTES: &str = "pixels are loaded byte by byte";
 const PARAMETERS: &str =
     "gamma, beta and the like are loaded word by word by lanes that are 4 or 8 words apart";
 const BANKS: &str = "lanes whose pieces are a power of two apart collide in shared memory";
+const HALF_WORDS: &str =
+    "lanes read elements of 2 bytes that are 3 elements apart: 32 of them lie in 48 words";
 const RAGGED: &str = "rows begin inside sectors; no better without padding";
 
 #[rustfmt::skip]
@@ -57,6 +59,12 @@ pub const FLOORS: &[Floor] = &[
     row("bf16_dgrad_128x64",  0.990, 1.010,   3.614, ""),
     row("bf16_dgrad_32x32",   0.990, 1.020,  14.091, ""),
     row("bf16_dgrad_64x64",   0.990, 1.010,   5.149, ""),
+    row("bf16_few_in_3x3x3",       0.990, 1.110,  27.140, HALF_WORDS),
+    row("bf16_few_in_any",         0.990, 1.508,  53.063, BANKS),
+    row("bf16_few_in_wgrad_3x3x3", 0.874, 1.149,  13.364, RAGGED),
+    row("bf16_few_in_wgrad_any",   0.874, 1.595,  25.321, BANKS),
+    row("bf16_few_out",            0.990, 1.010,  27.102, ""),
+    row("bf16_few_out_wgrad",      0.980, 1.010,  33.284, ""),
     row("bf16_fprop_128x128", 0.990, 1.010,   2.635, ""),
     row("bf16_fprop_128x32",  0.990, 1.010,   5.685, ""),
     row("bf16_fprop_128x64",  0.990, 1.010,   3.696, ""),

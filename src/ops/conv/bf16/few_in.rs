@@ -3,8 +3,10 @@
 use super::super::Epilogue;
 use super::super::shape::{Shape, count};
 use super::parts::Parts;
+use crate::device::{Call, In, Out};
 use crate::graph::{Tape, Tensor};
 use crate::kernels::conv as kernels;
+use half::bf16;
 
 /// Pixels of a tile, and output channels.
 const TILE: (usize, usize) = (128, 64);
@@ -18,7 +20,7 @@ const BLOCKS: usize = 1024;
 pub fn fprop(tape: &mut Tape, shape: &Shape, x: &Tensor, weight: &Tensor, epilogue: &Epilogue, y: &Tensor) {
     let other = epilogue.per_image.is_some() || epilogue.residual.is_some() || epilogue.f32_result;
     assert!(!other, "a bf16 convolution of {} channels adds a bias alone", shape.channels[0]);
-    let call = kernels::bf16_few_in(
+    let call = kernel(shape.channels[0], shape)(
         x.input(),
         weight.input(),
         epilogue.bias.map(Tensor::input),
@@ -36,7 +38,32 @@ pub fn fprop(tape: &mut Tape, shape: &Shape, x: &Tensor, weight: &Tensor, epilog
     tape.launch(call.grid(x, y, 1));
 }
 
-/// Of the kernel `bf16_few_in` for a result of `pixels` x `channels`.
+type Launcher = fn(
+    In<bf16>,
+    In<bf16>,
+    Option<In<f32>>,
+    Option<In<bf16>>,
+    Out<bf16>,
+    u32,
+    u32,
+    u32,
+    u32,
+    u32,
+    u32,
+    u32,
+) -> Call;
+
+/// The convolution of `few` channels, or its gradient.
+pub fn kernel(few: usize, shape: &Shape) -> Launcher {
+    if usual(few, shape) { kernels::bf16_few_in_3x3x3 } else { kernels::bf16_few_in_any }
+}
+
+/// Whether kernels made for it serve.
+fn usual(few: usize, shape: &Shape) -> bool {
+    few == 3 && shape.geometry.kernel == 3
+}
+
+/// Of that kernel for a result of `pixels` x `channels`.
 pub fn grid(pixels: usize, channels: usize) -> (usize, usize) {
     (pixels.div_ceil(TILE.0).min(BLOCKS), channels.div_ceil(TILE.1))
 }
@@ -46,7 +73,9 @@ pub fn wgrad(tape: &mut Tape, shape: &Shape, x: &Tensor, dy: &Tensor, dw: &Tenso
     let (rows, columns) = (shape.out_channels.div_ceil(64), shape.weights().div_ceil(32));
     let parts = Parts::new(shape, rows * columns);
     parts.sum(tape, dw, |tape, sums| {
-        let call = kernels::bf16_few_in_wgrad(
+        let usual = usual(shape.channels[0], shape);
+        let launcher = if usual { kernels::bf16_few_in_wgrad_3x3x3 } else { kernels::bf16_few_in_wgrad_any };
+        let call = launcher(
             x.input(),
             dy.input(),
             sums.output(),

@@ -38,7 +38,7 @@ pub fn fprop(tape: &mut Tape, shape: &Shape, x: &Tensor, weight: &Tensor, epilog
 
 /// dx = dy * w, turned round: a convolution of few channels.
 pub fn dgrad(tape: &mut Tape, shape: &Shape, weight: &Tensor, dy: &Tensor, dx: &Contribution) {
-    let call = kernels::bf16_few_in(
+    let call = few_in::kernel(shape.out_channels, shape)(
         dy.input(),
         weight.input(),
         None,
