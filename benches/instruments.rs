@@ -16,6 +16,7 @@ use ddpm_ptx::ops::attention::attention;
 use ddpm_ptx::ops::conv::{Epilogue, Geometry, conv};
 use ddpm_ptx::ops::group_norm::{Activation, group_norm};
 use ddpm_ptx::ops::silu::silu;
+use half::bf16;
 use std::error::Error;
 use std::sync::Arc;
 
@@ -24,10 +25,11 @@ const ROUNDS: usize = 21;
 /// Least time of one side of a run, in seconds.
 const SPAN: f64 = 2e-2;
 
-/// A workload, recorded on a tape from a tensor of its shape.
+/// A workload, recorded on a tape from a tensor of its shape, which takes its name's end as its type.
 type Workload = (&'static str, &'static [usize], fn(&Device, &mut Tape, &Tensor) -> Tensor);
 
-const WORKLOADS: [Workload; 7] = [
+const WORKLOADS: [Workload; 8] = [
+    ("conv 3x3, 128, bf16", &[4, 16, 16, 128], |device, tape, x| convolution(device, tape, x, 3)),
     ("conv 3x3, 128 channels", &[4, 16, 16, 128], |device, tape, x| convolution(device, tape, x, 3)),
     ("conv 3x3, 32 channels", &[8, 16, 16, 32], |device, tape, x| convolution(device, tape, x, 3)),
     ("conv 1x1, 128 channels", &[8, 16, 16, 128], |device, tape, x| convolution(device, tape, x, 1)),
@@ -35,7 +37,7 @@ const WORKLOADS: [Workload; 7] = [
     ("silu", &[1 << 20], |_, tape, x| silu(tape, x)),
     ("add", &[1 << 20], |_, tape, x| add(tape, x, x)),
     ("group norm", &[16, 16, 16, 64], |device, tape, x| {
-        let weight = parameter(device, tape, &[64]);
+        let weight = parameter(device, tape, &[64], DType::F32);
         group_norm(tape, &[x], &weight, &weight, 8, 1e-5, Activation::Silu, None)
     }),
 ];
@@ -51,7 +53,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let wanted = std::env::args().skip(1).find(|argument| !argument.starts_with('-')).unwrap_or_default();
     for (name, shape, record) in WORKLOADS.into_iter().filter(|(name, ..)| name.contains(&wanted)) {
         let programs =
-            devices.iter().map(|device| compile(device, shape, record)).collect::<Result<Vec<_>, _>>()?;
+            devices.iter().map(|device| compile(device, shape, dtype(name), record)).collect::<Result<Vec<_>, _>>()?;
         let mut rounds = Vec::new();
         for _ in 0..ROUNDS {
             rounds.push([time(&programs[0])?, time(&programs[1])?, time(&programs[2])?]);
@@ -70,18 +72,26 @@ fn ratio(rounds: &[[f64; 3]], device: usize) -> String {
     format!("{:.2}  ({:.2})", least(device) / least(0), ratios[ratios.len() / 2])
 }
 
+fn dtype(name: &str) -> DType {
+    if name.ends_with("bf16") { DType::BF16 } else { DType::F32 }
+}
+
 fn values(len: usize) -> Vec<f32> {
     (0..len).map(|i| (i % 251) as f32 / 251.0 - 0.5).collect()
 }
 
-fn parameter(device: &Device, tape: &mut Tape, shape: &[usize]) -> Tensor {
-    let buffer = device.upload(&values(shape.iter().product())).expect("memory for a parameter");
-    tape.resident(&Arc::new(buffer), 0, shape, DType::F32)
+fn parameter(device: &Device, tape: &mut Tape, shape: &[usize], dtype: DType) -> Tensor {
+    let values = values(shape.iter().product());
+    let buffer = match dtype {
+        DType::BF16 => device.upload(&values.into_iter().map(bf16::from_f32).collect::<Vec<_>>()),
+        _ => device.upload(&values),
+    };
+    tape.resident(&Arc::new(buffer.expect("memory for a parameter")), 0, shape, dtype)
 }
 
 fn convolution(device: &Device, tape: &mut Tape, x: &Tensor, kernel: usize) -> Tensor {
     let [.., channels] = x.dims::<4>();
-    let weight = parameter(device, tape, &[channels, kernel, kernel, channels]);
+    let weight = parameter(device, tape, &[channels, kernel, kernel, channels], x.dtype());
     let geometry = if kernel == 1 { Geometry::POINTWISE } else { Geometry::SAME_3X3 };
     conv(tape, &[x], &weight, Epilogue::default(), &geometry)
 }
@@ -89,11 +99,11 @@ fn convolution(device: &Device, tape: &mut Tape, x: &Tensor, kernel: usize) -> T
 fn compile(
     device: &Device,
     shape: &[usize],
+    dtype: DType,
     record: fn(&Device, &mut Tape, &Tensor) -> Tensor,
 ) -> Result<Program, Box<dyn Error>> {
     let mut tape = Tape::inference();
-    let x = Arc::new(device.upload(&values(shape.iter().product()))?);
-    let x = tape.resident(&x, 0, shape, DType::F32);
+    let x = parameter(device, &mut tape, shape, dtype);
     let y = record(device, &mut tape, &x);
     tape.keep(&y);
     let program = tape.compile(device)?;
