@@ -98,6 +98,9 @@ impl GlobalShadow {
         found: &mut Vec<Conflict>,
     ) {
         let careful = context.is_careful(visit);
+        if !careful && self.was_read(context, visit, offsets) {
+            return;
+        }
         for (offset, lanes) in Groups::of(visit, offsets).iter() {
             for cell in self.cells(offset, visit.bytes) {
                 if careful || !visit.horizon.knows(self.writes[cell]) {
@@ -113,6 +116,16 @@ impl GlobalShadow {
                 };
             }
         }
+    }
+
+    /// Whether all cells were read by an earlier block and written by nobody: then there is nothing to remember.
+    fn was_read(&self, context: &Context, visit: &Visit, offsets: &Offsets) -> bool {
+        visit.each_lane().all(|lane| {
+            let cells = self.cells(offsets[lane as usize], visit.bytes);
+            let untouched = |stamp: &Stamp| *stamp < visit.horizon.launch;
+            self.reads[cells.clone()].iter().all(|stamp| skips(context, visit, *stamp))
+                && self.writes[cells].iter().all(untouched)
+        })
     }
 
     #[inline(never)]

@@ -211,7 +211,10 @@ impl SharedShadow {
                 if old >= visit.horizon.floor {
                     self.check_write(context, crowds, visit, 1 << lane, cell, found);
                 }
-                self.check_reads(context, visit, lane, cell, found);
+                // Otherwise nothing that was read since the last barrier is in the shadow.
+                if self.exact {
+                    self.check_reads(context, visit, lane, cell, found);
+                }
                 self.writes[cell] = match visit.strength {
                     Strength::Weak => visit.stamp_of(lane),
                     _ => after(context, crowds, visit, 1 << lane, old),
