@@ -52,8 +52,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("{:24}{:16}checking", "", "counting");
     let wanted = std::env::args().skip(1).find(|argument| !argument.starts_with('-')).unwrap_or_default();
     for (name, shape, record) in WORKLOADS.into_iter().filter(|(name, ..)| name.contains(&wanted)) {
-        let programs =
-            devices.iter().map(|device| compile(device, shape, dtype(name), record)).collect::<Result<Vec<_>, _>>()?;
+        let programs = devices
+            .iter()
+            .map(|device| compile(device, shape, dtype(name), record))
+            .collect::<Result<Vec<_>, _>>()?;
         let mut rounds = Vec::new();
         for _ in 0..ROUNDS {
             rounds.push([time(&programs[0])?, time(&programs[1])?, time(&programs[2])?]);
