@@ -1,8 +1,7 @@
-//! Accesses to memory: inside, aligned, allowed; then to be asked whether somebody wrote there.
+//! Accesses to memory: from the operands of an instruction to places in one memory.
 
+use super::bounds::{length, writable};
 use super::checker::Checker;
-use super::collect::Found;
-use super::finding::Kind;
 use super::watched::{Mode, Reference};
 use crate::device::soft::exec::Warp;
 use crate::device::soft::exec::access::read_place;
@@ -41,12 +40,6 @@ pub struct Touch<'a> {
     /// Whether the lanes lie one behind the other, without gaps, all 32 of them.
     pub rows: bool,
 }
-
-/// Lanes that lie within so many bytes are looked at together.
-const NEAR: u64 = 4096;
-
-/// For each lane which of its bytes nobody has written.
-pub type Missing = [u16; 32];
 
 /// The addresses of a reference, in the address space that it names.
 ///
@@ -87,7 +80,7 @@ unsafe fn address(warp: &Warp, reference: &Reference, lane: usize) -> u64 {
 
 /// The memory that `address` of `space` lies in or behind, and how far from its start; `None` if no
 /// allocation is below it.
-fn place(regions: &[Region], space: AddressSpace, address: u64) -> Option<(Home, u64)> {
+pub fn place(regions: &[Region], space: AddressSpace, address: u64) -> Option<(Home, u64)> {
     let global = || {
         let index = regions.partition_point(|region| region.lo <= address).checked_sub(1)?;
         Some((Home::Global(index), address - regions[index].lo))
@@ -105,29 +98,6 @@ fn place(regions: &[Region], space: AddressSpace, address: u64) -> Option<(Home,
             PARAM_WINDOW => Some((Home::Param, offset)),
             _ => global(),
         },
-    }
-}
-
-fn line_of(warp: &Warp, site: u32) -> u32 {
-    warp.block.code.watched.list[site as usize].line
-}
-
-/// Bytes of a memory.
-fn length(warp: &Warp, home: Home) -> u64 {
-    match home {
-        Home::Global(index) => warp.block.regions[index].len,
-        Home::Shared => u64::from(warp.shared_len),
-        Home::Local => u64::from(warp.block.code.local_bytes),
-        Home::Param => warp.block.params.len() as u64,
-    }
-}
-
-/// Whether kernels may write there.
-fn writable(warp: &Warp, home: Home) -> bool {
-    match home {
-        Home::Global(index) => !warp.block.regions[index].read_only,
-        Home::Param => false,
-        _ => true,
     }
 }
 
@@ -235,7 +205,7 @@ impl Checker {
         let regions = warp.block.regions;
         let mut bad = 0;
         for lane in (0..32).filter(|lane| lanes >> lane & 1 != 0) {
-            if let Err(found) = self.allowed(warp, site, reference, addresses[lane], lane as u32) {
+            if let Some(found) = self.objection(warp, site, reference, addresses[lane], lane as u32) {
                 bad |= 1 << lane;
                 self.findings.add(found.kind, found.line, 0, || found);
             }
@@ -270,168 +240,5 @@ impl Checker {
             look(self, &touch);
         }
         bad
-    }
-
-    /// Whether a lane may access an address, or what is wrong with that.
-    fn allowed(
-        &self,
-        warp: &Warp,
-        site: u32,
-        reference: &Reference,
-        address: u64,
-        lane: u32,
-    ) -> Result<(), Found> {
-        let (bytes, verb, line) = (u64::from(reference.bytes), reference.mode.verb(), line_of(warp, site));
-        let fail = |kind: Kind, message: String| {
-            let found = Found::new(kind, line, self.who(warp, lane));
-            Err(Found { address: Some(address), message, ..found })
-        };
-        let align = u64::from(reference.align);
-        if address & (align - 1) != 0 {
-            let message = format!("{verb} of {bytes} bytes at {address:#x}, which is no multiple of {align}");
-            return fail(Kind::Misaligned, message);
-        }
-        let there = place(warp.block.regions, reference.space, address);
-        let inside = there.is_some_and(|(home, offset)| {
-            length(warp, home).checked_sub(bytes).is_some_and(|limit| offset <= limit)
-        });
-        if !inside {
-            let (kind, where_it_is) = self.outside(warp, there, address, bytes);
-            return fail(kind, format!("{verb} of {bytes} bytes at {address:#x}, {where_it_is}"));
-        }
-        let home = there.map_or(Home::Param, |(home, _)| home);
-        if reference.mode.writes() && !writable(warp, home) {
-            let what = if home == Home::Param { "a parameter" } else { "a constant" };
-            return fail(Kind::ReadOnly, format!("{verb} of {bytes} bytes to {what}, at {address:#x}"));
-        }
-        Ok(())
-    }
-
-    /// Names what an address outside of everything is close to.
-    fn outside(&self, warp: &Warp, there: Option<(Home, u64)>, address: u64, bytes: u64) -> (Kind, String) {
-        let limited = |what: &str, home: Home, offset: u64| {
-            let len = length(warp, home);
-            let past = (offset + bytes).saturating_sub(len);
-            format!("of {what}, which has {len}: {past} too far")
-        };
-        let (index, offset) = match there {
-            Some((home @ Home::Shared, at)) => {
-                return (Kind::SharedBounds, limited("the shared memory of the launch", home, at));
-            }
-            Some((home @ Home::Local, at)) => {
-                return (Kind::LocalBounds, limited("the local memory of a thread", home, at));
-            }
-            Some((home @ Home::Param, at)) => {
-                return (Kind::ParamBounds, limited("the parameters", home, at));
-            }
-            Some((Home::Global(index), offset)) => (Some(index), offset),
-            None => (None, 0),
-        };
-        if let Some(freed) = self.shadow.freed(address) {
-            let (lo, len) = (freed.lo, freed.len);
-            return (Kind::UseAfterFree, format!("in the {len} bytes at {lo:#x}, which were freed"));
-        }
-        let regions = warp.block.regions;
-        let below = index.map(|index| (offset + bytes - regions[index].len, index));
-        let above = index.map_or(0, |index| index + 1);
-        let above = regions.get(above).map(|region| (region.lo - address, above));
-        let (distance, side, index) = match (below, above) {
-            (Some((end, below)), Some((start, above))) if start < end => (start, "before", above.max(below)),
-            (Some((end, below)), _) => (end, "behind the end of", below),
-            (None, Some((start, above))) => (start, "before", above),
-            (None, None) => return (Kind::OutOfBounds, "but nothing is allocated".to_string()),
-        };
-        let Region { lo, len, .. } = regions[index];
-        let text = match distance {
-            0..=0xF_FFFF => format!("{distance} bytes {side} the allocation of {len} bytes at {lo:#x}"),
-            _ => "which is far from every allocation".to_string(),
-        };
-        (Kind::OutOfBounds, text)
-    }
-
-    /// Which bytes of an access nobody has written; `None` if all are.
-    #[inline(always)]
-    pub fn missing(&self, touch: &Touch) -> Option<Missing> {
-        let written = match touch.home {
-            Home::Global(index) => self.shadow.written.get(index)?,
-            Home::Shared => &self.shared,
-            Home::Local => &self.local,
-            Home::Param => return None,
-        };
-        if written.is_complete() {
-            return None;
-        }
-        if touch.rows
-            && touch.home != Home::Local
-            && written.has(touch.offsets[0], 32 * u64::from(touch.bytes))
-        {
-            return None;
-        }
-        let mut missing = [0; 32];
-        let mut any = 0;
-        for (lane, missing) in missing.iter_mut().enumerate() {
-            if touch.lanes >> lane & 1 != 0 {
-                *missing = written.missing(self.offset(touch, lane), touch.bytes);
-                any |= *missing;
-            }
-        }
-        (any != 0).then_some(missing)
-    }
-
-    /// An access writes all its bytes.
-    #[inline(always)]
-    pub fn written(&mut self, touch: &Touch) {
-        let rows = touch.rows && touch.home != Home::Local;
-        let local = (u64::from(touch.warp) * 32, self.local_bytes);
-        let Some(written) = self.written_at(touch.home).filter(|written| !written.is_complete()) else {
-            return;
-        };
-        if rows {
-            return written.add(touch.offsets[0], 32 * u64::from(touch.bytes));
-        }
-        for lane in (0..32).filter(|lane| touch.lanes >> lane & 1 != 0) {
-            let start = if touch.home == Home::Local { (local.0 + lane as u64) * local.1 } else { 0 };
-            written.add(start + touch.offsets[lane], u64::from(touch.bytes));
-        }
-    }
-
-    /// An access writes, and some of what it writes is not valid.
-    #[cold]
-    pub fn written_in_part(&mut self, touch: &Touch, missing: &Missing) {
-        for lane in (0..32).filter(|lane| touch.lanes >> lane & 1 != 0) {
-            let offset = self.offset(touch, lane);
-            if let Some(written) = self.written_at(touch.home) {
-                written.set(offset, touch.bytes, missing[lane]);
-            }
-        }
-    }
-
-    /// Where a lane's bytes are in the record of what is written.
-    #[inline(always)]
-    pub fn offset(&self, touch: &Touch, lane: usize) -> u64 {
-        match touch.home {
-            Home::Local => {
-                (u64::from(touch.warp) * 32 + lane as u64) * self.local_bytes + touch.offsets[lane]
-            }
-            _ => touch.offsets[lane],
-        }
-    }
-
-    #[inline(always)]
-    fn written_at(&mut self, home: Home) -> Option<&mut super::written::Written> {
-        match home {
-            Home::Global(index) => self.shadow.written.get_mut(index),
-            Home::Shared => Some(&mut self.shared),
-            Home::Local => Some(&mut self.local),
-            Home::Param => None,
-        }
-    }
-
-    /// The address of a lane of an access, for people.
-    pub fn address(&self, warp: &Warp, touch: &Touch, lane: usize) -> u64 {
-        match touch.home {
-            Home::Global(index) => warp.block.regions[index].lo + touch.offsets[lane],
-            _ => touch.offsets[lane],
-        }
     }
 }

@@ -4,6 +4,8 @@
 //! instruction's registers and memory accesses (`watched`) and asks the [`Checker`] before the instruction's
 //! own handler runs. Unchecked code has no watches and pays nothing. Checked launches run on one thread.
 
+mod bounds;
+mod bytes;
 mod checker;
 mod collect;
 mod conflicts;

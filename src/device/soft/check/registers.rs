@@ -151,7 +151,7 @@ impl Checker {
     #[cold]
     #[inline(never)]
     fn report_use(&mut self, warp: &Warp, site: u32, number: Number, wrong: u32) {
-        let blame = self.to_blame(warp, site, number, wrong);
+        let blame = self.culprit_of(warp, site, number, wrong);
         let name = warp.block.code.watched.name(number);
         self.report_unwritten(warp, site, name, blame, wrong.trailing_zeros());
     }
@@ -189,7 +189,7 @@ impl Checker {
 
     /// Who is to blame for a register that `wrong` lanes of instruction `site` read: the instruction itself if
     /// nobody is yet.
-    pub fn to_blame(&mut self, warp: &Warp, site: u32, number: Number, wrong: u32) -> Blame {
+    pub fn culprit_of(&mut self, warp: &Warp, site: u32, number: Number, wrong: u32) -> Blame {
         match self.registers.blamed(warp.index, number) {
             INNOCENT => self.read_unwritten(warp, site, Unwritten::Register(number), wrong.trailing_zeros()),
             blame => blame,
@@ -259,7 +259,7 @@ impl Checker {
             // SAFETY: the caller's contract.
             let wrong = unsafe { lanes & !valid(warp, *read) };
             if wrong != 0 {
-                let blame = self.to_blame(warp, site, *read, wrong);
+                let blame = self.culprit_of(warp, site, *read, wrong);
                 writes.iter().for_each(|write| self.registers.blame(warp.index, *write, blame));
                 return;
             }

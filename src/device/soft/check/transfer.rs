@@ -1,9 +1,10 @@
 //! Loads, stores, atomic operations and copies: what they move, and whether somebody wrote it.
 
+use super::bytes::Missing;
 use super::checker::Checker;
 use super::collect::Found;
 use super::finding::Kind;
-use super::memory::{Home, Missing, Touch};
+use super::memory::{Home, Touch};
 use super::registers::{Blame, set_valid, valid};
 use super::watched::{Mode, Watched};
 use crate::device::soft::exec::Warp;
@@ -108,7 +109,7 @@ impl Checker {
             if wrong == 0 {
                 continue;
             }
-            let blame = self.to_blame(warp, touch.site, *read, wrong);
+            let blame = self.culprit_of(warp, touch.site, *read, wrong);
             for lane in (0..32).filter(|lane| wrong >> lane & 1 != 0) {
                 missing[lane] |= u16::from(bytes[lane] & part) << (k * element);
                 let start = self.offset(touch, lane) + (k * element) as u64;

@@ -1,9 +1,10 @@
 //! Instructions that lanes of a warp execute together: who must be there, and whose values go where.
 
+use super::bytes::Missing;
 use super::checker::Checker;
 use super::collect::Found;
 use super::finding::Kind;
-use super::memory::{Missing, Touch};
+use super::memory::Touch;
 use super::registers::{set_valid, valid};
 use super::transfer::lanes_where;
 use super::watched::Watched;

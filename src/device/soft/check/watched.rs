@@ -143,8 +143,6 @@ pub struct Reference {
     pub offset: i64,
     /// Bytes of all elements together.
     pub bytes: u32,
-    /// Bytes of one element.
-    pub element: u32,
     /// What the address must be a multiple of, a power of two.
     pub align: u32,
     /// Lanes whose addresses count.

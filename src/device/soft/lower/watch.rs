@@ -216,7 +216,7 @@ impl Emitter<'_> {
         let address = self.address(instruction.src[source], space)?;
         let (bytes, index) = (element * count, self.references);
         self.references += 1;
-        Ok(Reference { mode, space, address, offset, bytes, element, align: bytes, lanes, index })
+        Ok(Reference { mode, space, address, offset, bytes, align: bytes, lanes, index })
     }
 }
 
