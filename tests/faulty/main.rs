@@ -21,3 +21,4 @@
 
 mod case;
 mod folder;
+mod print;

@@ -1,3 +1,4 @@
 //! What the graph promises whatever the operations are.
 
+mod checked;
 mod plan;
