@@ -82,6 +82,7 @@ impl Ground {
     }
 
     /// The plot of a sector.
+    #[inline(never)]
     fn find(&self, sector: u64) -> Option<Plot> {
         let after = self.plots.partition_point(|plot| plot.first <= sector);
         let plot = self.plots[after.checked_sub(1)?];
@@ -120,9 +121,9 @@ impl Footprint {
             place < plot.sectors && span <= plot.sectors - place
         };
         if !inside(plot) {
-            match ground.find(lowest).filter(inside) {
-                Some(found) => *plot = found,
-                None => return self.mark_each(ground, origin, sectors),
+            *plot = ground.find(lowest).unwrap_or_default();
+            if !inside(plot) {
+                return self.mark_each(ground, origin, sectors);
             }
         }
         let place = lowest - plot.first;

@@ -38,11 +38,15 @@ macro_rules! addresses {
 }
 addresses!(u32, u64);
 
+/// Offsets of all lanes, in whole cache lines.
+#[repr(align(64))]
+struct Offsets<A>([A; LANES]);
+
 /// One pattern: how the lanes lie relative to the first one of the mask, and how that one is aligned.
 pub struct Memo<A, C> {
     mask: u32,
     low: u32,
-    offsets: [A; LANES],
+    offsets: Offsets<A>,
     pub hits: u64,
     pub cost: C,
 }
@@ -60,11 +64,11 @@ impl<A: Address, C> Memo<A, C> {
         let mut wrong = A::default();
         if mask == !0 {
             for lane in 0..LANES {
-                wrong = wrong.or(addresses[lane].minus(first).xor(self.offsets[lane]));
+                wrong = wrong.or(addresses[lane].minus(first).xor(self.offsets.0[lane]));
             }
         } else {
             for lane in 0..LANES {
-                let difference = addresses[lane].minus(first).xor(self.offsets[lane]);
+                let difference = addresses[lane].minus(first).xor(self.offsets.0[lane]);
                 wrong = wrong.or(A::select(mask, lane, difference, A::default()));
             }
         }
@@ -92,62 +96,62 @@ impl<A, C> Default for Patterns<A, C> {
 }
 
 impl<A: Address, C> Patterns<A, C> {
-    /// Counts one request of the lanes of `mask`, which is not empty. `alignment` is a mask of the low bits of
-    /// the first address that matter. A pattern that is not known takes the place of another, which is handed
-    /// to `evict`; `cost` works out what it costs.
+    /// Whether the lanes of `mask`, which is not empty, lie as they did the last time. `alignment` is a mask of
+    /// the low bits of the first address that matter.
     ///
     /// # Safety
     /// `addresses` points to 32 lanes.
     #[inline(always)]
-    pub unsafe fn count(
+    pub unsafe fn is_last(&self, addresses: *const A, mask: u32, alignment: u32) -> bool {
+        // No closures: they would not be compiled for the level of the caller.
+        match self.memos.get(self.last) {
+            // SAFETY: the caller's contract; a lane of a mask is below 32.
+            Some(memo) => unsafe {
+                let first = *addresses.add(mask.trailing_zeros() as usize);
+                memo.is(addresses, first, first.low(alignment), mask)
+            },
+            None => false,
+        }
+    }
+
+    /// Counts one more request of the pattern that was seen last.
+    ///
+    /// # Safety
+    /// There is one.
+    #[inline(always)]
+    pub unsafe fn hit(&mut self) -> &C {
+        // SAFETY: the caller's contract.
+        let memo = unsafe { self.memos.get_unchecked_mut(self.last) };
+        memo.hits += 1;
+        &memo.cost
+    }
+
+    /// Makes the pattern of the lanes of `mask` the one that was seen last. One that is not known takes the place
+    /// of another, which is handed to `evict`; `cost` works out what it costs.
+    ///
+    /// # Safety
+    /// As for [`Patterns::is_last`].
+    pub unsafe fn turn_to(
         &mut self,
         addresses: *const A,
         mask: u32,
         alignment: u32,
         evict: impl FnOnce(&Memo<A, C>),
-        cost: impl FnOnce() -> C,
-    ) -> &Memo<A, C> {
-        // SAFETY: the caller's contract; a lane of a mask is below 32.
-        let first = unsafe { *addresses.add(mask.trailing_zeros() as usize) };
-        let low = first.low(alignment);
-        // No closure: it would not be compiled for the level of the caller.
-        let same = match self.memos.get(self.last) {
-            // SAFETY: the caller's contract.
-            Some(memo) => unsafe { memo.is(addresses, first, low, mask) },
-            None => false,
-        };
-        if !same {
-            // SAFETY: the caller's contract.
-            unsafe { self.turn_to(addresses, first, low, mask, evict, cost) };
-        }
-        // SAFETY: `last` is the place of a pattern, that one or the new one.
-        let memo = unsafe { self.memos.get_unchecked_mut(self.last) };
-        memo.hits += 1;
-        memo
-    }
-
-    /// # Safety
-    /// `addresses` points to 32 lanes.
-    #[inline(never)]
-    unsafe fn turn_to(
-        &mut self,
-        addresses: *const A,
-        first: A,
-        low: u32,
-        mask: u32,
-        evict: impl FnOnce(&Memo<A, C>),
-        cost: impl FnOnce() -> C,
+        cost: impl FnOnce(&[A; LANES]) -> C,
     ) {
+        // SAFETY: the caller's contract; a lane of a mask is below 32.
+        let (all, first) = unsafe {
+            (addresses.cast::<[A; LANES]>().read(), *addresses.add(mask.trailing_zeros() as usize))
+        };
+        let low = first.low(alignment);
         // SAFETY: the caller's contract.
         let known = |memo: &Memo<A, C>| unsafe { memo.is(addresses, first, low, mask) };
         if let Some(found) = self.memos.iter().position(known) {
             self.last = found;
             return;
         }
-        // SAFETY: the caller's contract.
-        let all = unsafe { addresses.cast::<[A; LANES]>().read() };
-        let memo =
-            Memo { mask, low, offsets: all.map(|address| address.minus(first)), hits: 0, cost: cost() };
+        let offsets = Offsets(all.map(|address| address.minus(first)));
+        let memo = Memo { mask, low, offsets, hits: 0, cost: cost(&all) };
         if self.memos.len() < WAYS {
             self.last = self.memos.len();
             self.memos.push(memo);

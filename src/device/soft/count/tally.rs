@@ -148,14 +148,12 @@ impl Tally {
     ) {
         // SAFETY: the caller's contract.
         unsafe {
-            let SiteTally { global, plot, total, .. } = self.sites.get_unchecked_mut(index);
-            let cost = || {
-                let all = addresses.cast::<[u64; 32]>().read();
-                pattern::global(&all.map(|address| address.wrapping_add_signed(offset)), mask, site.bytes)
-            };
-            let memo = global.count(addresses, mask, IN_SECTOR, |memo| total.add_global(memo), cost);
+            if !self.sites.get_unchecked(index).global.is_last(addresses, mask, IN_SECTOR) {
+                self.learn_global(index, site.bytes, addresses, mask, offset);
+            }
             let first = (*addresses.add(mask.trailing_zeros() as usize)).wrapping_add_signed(offset);
-            let sectors = &memo.cost.sectors;
+            let SiteTally { global, plot, .. } = self.sites.get_unchecked_mut(index);
+            let sectors = &global.hit().sectors;
             if site.marks != Marks::Written {
                 self.read.mark(&self.ground, plot, first >> SECTOR_BITS, sectors);
             }
@@ -163,6 +161,25 @@ impl Tally {
                 self.written.mark(&self.ground, plot, first >> SECTOR_BITS, sectors);
             }
         }
+    }
+
+    /// # Safety
+    /// As for [`Tally::global`].
+    #[inline(never)]
+    unsafe fn learn_global(
+        &mut self,
+        index: usize,
+        bytes: u32,
+        addresses: *const u64,
+        mask: u32,
+        offset: i64,
+    ) {
+        let SiteTally { global, total, .. } = &mut self.sites[index];
+        let cost = |all: &[u64; 32]| {
+            pattern::global(&all.map(|address| address.wrapping_add_signed(offset)), mask, bytes)
+        };
+        // SAFETY: the caller's contract.
+        unsafe { global.turn_to(addresses, mask, IN_SECTOR, |memo| total.add_global(memo), cost) };
     }
 
     /// A request to shared memory by the lanes of `mask`, which is not empty.
@@ -173,14 +190,22 @@ impl Tally {
     pub unsafe fn shared(&mut self, index: usize, site: &Site, addresses: *const u32, mask: u32) {
         // SAFETY: the caller's contract.
         unsafe {
-            let SiteTally { shared, total, .. } = self.sites.get_unchecked_mut(index);
-            let cost = || {
-                let all = addresses.cast::<[u32; 32]>().read();
-                let place = |address: u32| u64::from(address.wrapping_add(site.offset as u32));
-                pattern::shared(&all.map(place), mask, site.bytes)
-            };
-            shared.count(addresses, mask, IN_WORD, |memo| total.add_shared(memo), cost);
+            if !self.sites.get_unchecked(index).shared.is_last(addresses, mask, IN_WORD) {
+                self.learn_shared(index, site, addresses, mask);
+            }
+            self.sites.get_unchecked_mut(index).shared.hit();
         }
+    }
+
+    /// # Safety
+    /// As for [`Tally::global`].
+    #[inline(never)]
+    unsafe fn learn_shared(&mut self, index: usize, site: &Site, addresses: *const u32, mask: u32) {
+        let SiteTally { shared, total, .. } = &mut self.sites[index];
+        let place = |address: u32| u64::from(address.wrapping_add(site.offset as u32));
+        let cost = |all: &[u32; 32]| pattern::shared(&all.map(place), mask, site.bytes);
+        // SAFETY: the caller's contract.
+        unsafe { shared.turn_to(addresses, mask, IN_WORD, |memo| total.add_shared(memo), cost) };
     }
 
     /// Bytes that an asynchronous copy reads.
