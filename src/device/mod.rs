@@ -86,8 +86,8 @@ impl Device {
     /// As [`Device::checked`], and every launch is run in so many orders, from the same memory; a byte that does not
     /// come out the same in all of them is a finding.
     pub fn in_orders(orders: u32) -> Device {
-        let check = Some(soft::Check { orders, ..soft::Check::default() });
-        Device::from(soft::Soft::with(soft::Options { check, ..soft::Options::default() }))
+        let check = soft::Check { orders, ..soft::Check::default() };
+        Device::from(soft::Soft::with(soft::Options::checked(check)))
     }
 
     /// GPU number `ordinal` of the NVIDIA driver.

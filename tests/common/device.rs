@@ -30,7 +30,7 @@ fn choice() -> DeviceChoice {
 fn open(choice: DeviceChoice) -> Device {
     // Our kernels have no lints; a test of all opcodes does what is questionable, too.
     let check = Check { strict: CRATE != "opcodes", ..Check::default() };
-    let checked = |check| Soft::with(Options { check: Some(check), ..Options::default() }).into();
+    let checked = |check| Soft::with(Options::checked(check)).into();
     match choice {
         DeviceChoice::Check(seed) => checked(Check { seed, ..check }),
         DeviceChoice::Orders(orders) => checked(Check { orders, ..check }),

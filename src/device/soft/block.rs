@@ -357,9 +357,8 @@ impl<'a> Job<'a> {
         residents: &mut [Resident],
         rank: usize,
     ) -> Result<bool, Fault> {
-        // A warp that sleeps may only be waiting itself.
-        let waits = stop == Stop::Wait || (stop == Stop::Yield && residents[rank].warps[index].fuel >= 0);
-        if !waits {
+        let sleeps = residents[rank].warps[index].fuel >= 0;
+        if !residents[rank].turn.may_wait(index, stop, sleeps, self.chance.is_some()) {
             residents.iter_mut().for_each(|resident| resident.turn.waits = 0);
         }
         let Resident { warps, turn, meeting, peer } = &mut residents[rank];

@@ -63,6 +63,13 @@ pub struct Options {
     pub count: bool,
 }
 
+impl Options {
+    /// The best level, checks, and a minute of patience.
+    pub fn checked(check: Check) -> Options {
+        Options { check: Some(check), budget: 1 << 28, ..Options::default() }
+    }
+}
+
 impl Default for Options {
     /// The best level, a worker for each core, and minutes of patience.
     fn default() -> Options {
@@ -119,7 +126,7 @@ impl Soft {
 
     /// A device that checks what kernels do; the seed chooses the order in which threads run.
     pub fn checked(seed: u64) -> Soft {
-        Soft::with(Options { check: Some(Check { seed, ..Check::default() }), ..Options::default() })
+        Soft::with(Options::checked(Check { seed, ..Check::default() }))
     }
 
     /// # Panics

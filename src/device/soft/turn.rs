@@ -1,6 +1,6 @@
 //! Which warps of a block can run, and the barriers that the others wait at.
 
-use super::exec::Warp;
+use super::exec::{Stop, Warp};
 use super::exec::warp::{BarrierRequest, BarrierVotes};
 use super::fault::Cause;
 
@@ -57,7 +57,12 @@ pub struct Turn {
     pub spent: Vec<u64>,
     /// Looks at mbarriers in vain since a warp last did something else.
     pub waits: u32,
+    /// Turns of each warp that ended by chance since it last looked in vain.
+    idle: Vec<u32>,
 }
+
+/// Turns by chance after which a warp is busy with something else than waiting.
+const BUSY: u32 = 16;
 
 impl Turn {
     pub fn new(warps: usize) -> Turn {
@@ -68,6 +73,7 @@ impl Turn {
             barriers: [Barrier::default(); BARRIERS],
             spent: vec![0; warps],
             waits: 0,
+            idle: vec![0; warps],
         }
     }
 
@@ -92,6 +98,14 @@ impl Turn {
             self.ready &= !(1 << index);
         }
         Ok(())
+    }
+
+    /// Whether a warp that stopped may only be waiting. Where turns end `by_chance` that says nothing, unless many do
+    /// so one after the other.
+    pub fn may_wait(&mut self, index: usize, stop: Stop, sleeps: bool, by_chance: bool) -> bool {
+        let idle = &mut self.idle[index];
+        *idle = if by_chance && stop == Stop::Yield { *idle + 1 } else { 0 };
+        stop == Stop::Wait || (stop == Stop::Yield && sleeps && *idle < BUSY)
     }
 
     /// Lets the warps of a complete barrier go, and says which; `None` if it is not complete.
