@@ -13,11 +13,14 @@ mod products;
 mod sample;
 mod templates;
 
+/// Prints one table, and of it what has the word in its name.
+type Print = fn(&str);
+
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with("--")).collect();
     let table = arguments.first().map_or("", String::as_str);
     let wanted = arguments.get(1).map_or("", String::as_str);
-    let tables: [(&str, fn(&str)); 3] =
+    let tables: [(&str, Print); 3] =
         [("products", products::print), ("elementwise", elementwise::print), ("opcodes", opcodes::print)];
     for (name, print) in tables.iter().filter(|(name, _)| name.contains(table)) {
         print(wanted);

@@ -25,7 +25,7 @@ enum Command {
     Train(Box<train::Args>),
     Sample(sample::Args),
     Doctor(doctor::Args),
-    Kernels(kernels::Args),
+    Kernels(Box<kernels::Args>),
 }
 
 /// What a command did that is not an error.
@@ -49,7 +49,7 @@ pub fn run() -> ExitCode {
         Command::Train(args) => train::run(*args),
         Command::Sample(args) => sample::run(args),
         Command::Doctor(args) => doctor::run(args),
-        Command::Kernels(args) => kernels::run(args),
+        Command::Kernels(args) => kernels::run(*args),
     };
     match outcome {
         Ok(Outcome::Done) => ExitCode::SUCCESS,

@@ -1,7 +1,7 @@
 //! Which warps of a block can run, and the barriers that the others wait at.
 
-use super::exec::{Stop, Warp};
 use super::exec::warp::{BarrierRequest, BarrierVotes};
+use super::exec::{Stop, Warp};
 use super::fault::Cause;
 
 /// Threads of a warp.

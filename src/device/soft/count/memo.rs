@@ -63,12 +63,12 @@ impl<A: Address, C> Memo<A, C> {
         let addresses = unsafe { addresses.cast::<[A; LANES]>().read() };
         let mut wrong = A::default();
         if mask == !0 {
-            for lane in 0..LANES {
-                wrong = wrong.or(addresses[lane].minus(first).xor(self.offsets.0[lane]));
+            for (address, offset) in addresses.into_iter().zip(self.offsets.0) {
+                wrong = wrong.or(address.minus(first).xor(offset));
             }
         } else {
-            for lane in 0..LANES {
-                let difference = addresses[lane].minus(first).xor(self.offsets.0[lane]);
+            for (lane, (address, offset)) in addresses.into_iter().zip(self.offsets.0).enumerate() {
+                let difference = address.minus(first).xor(offset);
                 wrong = wrong.or(A::select(mask, lane, difference, A::default()));
             }
         }

@@ -23,6 +23,8 @@ use std::sync::OnceLock;
 /// Whether this CPU has AMX for bf16 and the system lets this process use it.
 pub fn available() -> bool {
     static AVAILABLE: OnceLock<bool> = OnceLock::new();
+    // These two became safe functions in Rust 1.94: older compilers want the block.
+    #[allow(unused_unsafe)]
     *AVAILABLE.get_or_init(|| {
         // SAFETY: every x86-64 CPU has `cpuid`.
         let features = unsafe { if __cpuid(0).eax < 7 { 0 } else { __cpuid_count(7, 0).edx } };

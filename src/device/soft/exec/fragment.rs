@@ -266,10 +266,8 @@ unsafe fn four_rows<const L: u8>(rows: Rows, first: usize) -> [u32; 16] {
             let x = _mm512_castsi128_si512(_mm_loadu_si128(rows.at(first).cast()));
             let x = _mm512_inserti32x4::<1>(x, _mm_loadu_si128(rows.at(first + 1).cast()));
             let x = _mm512_inserti32x4::<2>(x, _mm_loadu_si128(rows.at(first + 2).cast()));
-            return std::mem::transmute(_mm512_inserti32x4::<3>(
-                x,
-                _mm_loadu_si128(rows.at(first + 3).cast()),
-            ));
+            let x = _mm512_inserti32x4::<3>(x, _mm_loadu_si128(rows.at(first + 3).cast()));
+            return std::mem::transmute::<__m512i, [u32; 16]>(x);
         }
         let mut words = [0; 16];
         for row in 0..4 {

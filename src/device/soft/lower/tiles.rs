@@ -241,8 +241,8 @@ pub(super) fn find(entry: &Entry, targeted: &[bool]) -> Tiling {
 /// The products from `at` on that no branch leads into, with different sums, none of which is a factor.
 fn straight_products(entry: &Entry, targeted: &[bool], at: usize) -> Vec<Product> {
     let mut products: Vec<Product> = Vec::new();
-    for index in at..entry.code.len() {
-        let Some(next) = product(entry, &entry.code[index]) else { break };
+    for (op, &led_into) in entry.code.iter().zip(targeted).skip(at) {
+        let Some(next) = product(entry, op) else { break };
         let uses = |product: &Product, reg: &Reg| product.a.contains(reg) || product.b.contains(reg);
         let clash = |other: &Product| {
             next.sum.iter().any(|reg| other.sum.contains(reg) || uses(other, reg))
@@ -251,7 +251,7 @@ fn straight_products(entry: &Entry, targeted: &[bool], at: usize) -> Vec<Product
         let itself = next.sum.iter().any(|reg| uses(&next, reg));
         let first = products.first();
         let other_kind = first.is_some_and(|first| first.factor != next.factor);
-        if itself || other_kind || products.iter().any(clash) || first.is_some() && targeted[index] {
+        if itself || other_kind || products.iter().any(clash) || first.is_some() && led_into {
             break;
         }
         products.push(next);
