@@ -5,6 +5,7 @@ use super::device::{DeviceArg, tell_lints};
 use super::interrupt::on_interrupt;
 use super::progress::{Progress, duration, say};
 use crate::diffusion::{Ddim, Sampler};
+use crate::nn::Precision;
 use crate::sample::{self, Model, Output, Request};
 use anyhow::{Result, ensure};
 use clap::ValueEnum;
@@ -41,6 +42,9 @@ pub struct Args {
     /// Height and width of the images, if not those that the model was trained on
     #[arg(long, value_name = "PIXELS")]
     size: Option<usize>,
+    /// What the network computes in: bf16 on tensor cores, or f32
+    #[arg(long, value_enum, default_value_t = Precision::F32)]
+    dtype: Precision,
     /// Seed of latents and noise
     #[arg(long, default_value_t = 0)]
     seed: u64,
@@ -107,6 +111,7 @@ impl Args {
             steps: self.steps.unwrap_or(steps),
             sampler,
             seed: self.seed,
+            dtype: self.dtype,
         })
     }
 }

@@ -6,6 +6,7 @@ use super::interrupt::on_interrupt;
 use super::progress::{Progress, duration, say};
 use crate::data::Source;
 use crate::diffusion::Variance;
+use crate::nn::Precision;
 use crate::optim::Decay;
 use crate::run::{LogEntry, Preset, RunFolder, Settings};
 use crate::train::{self, End, Event, Start};
@@ -95,6 +96,9 @@ struct Fixed {
     /// Variance of ancestral sampling: the posterior's (small) or beta (large)
     #[arg(long)]
     variance: Option<Variance>,
+    /// What the network computes in: bf16 on tensor cores, or f32
+    #[arg(long)]
+    dtype: Option<Precision>,
     /// Seed of all random numbers
     #[arg(long)]
     seed: Option<u64>,
@@ -207,6 +211,7 @@ impl Fixed {
         set(&mut diffusion.variance_type, &self.variance);
         set(&mut settings.batch, &self.batch);
         set(&mut settings.flip, &self.flip);
+        set(&mut settings.dtype, &self.dtype);
         set(&mut settings.seed, &self.seed);
     }
 }
@@ -286,6 +291,16 @@ fn words(entry: &LogEntry) -> String {
 impl ValueEnum for Preset {
     fn value_variants<'a>() -> &'a [Preset] {
         &Preset::ALL
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(PossibleValue::new(self.name()))
+    }
+}
+
+impl ValueEnum for Precision {
+    fn value_variants<'a>() -> &'a [Precision] {
+        &Precision::ALL
     }
 
     fn to_possible_value(&self) -> Option<PossibleValue> {

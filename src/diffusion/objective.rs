@@ -39,10 +39,10 @@ impl Objective {
     }
 
     /// The loss of the network's `prediction` for the batch that [`Objective::noised`] gave on the same tape.
-    /// It goes to `losses`; the caller begins the backward pass with its gradient.
-    pub fn loss(&self, tape: &mut Tape, prediction: &Tensor, losses: &History) -> Loss {
+    /// It goes to `losses`; the caller begins the backward pass with its gradient, of type `gradient`.
+    pub fn loss(&self, tape: &mut Tape, prediction: &Tensor, losses: &History, gradient: DType) -> Loss {
         let source = self.source(tape);
-        eps_loss(tape, prediction, &source, losses)
+        eps_loss(tape, prediction, &source, losses, gradient)
     }
 
     fn source(&self, tape: &mut Tape) -> NoiseSource {

@@ -2,6 +2,7 @@
 
 mod json;
 
+use super::precision::Precision;
 pub use json::DIFFUSERS_VERSION;
 
 /// One option that this crate cannot honour, or that contradicts another.
@@ -177,6 +178,22 @@ impl UNetConfig {
         }
         let value = format!("of {images} images of {height}x{width}");
         Err(ConfigError::wrong("a batch", value, "smaller: its widest activation has 2^32 elements or more"))
+    }
+
+    /// Checks that there are kernels for the network in `precision`: in bf16, copies of 8 channels feed the tensor
+    /// cores.
+    ///
+    /// # Errors
+    /// If there are none.
+    pub fn check_precision(&self, precision: Precision) -> Result<(), ConfigError> {
+        let by_eights = self.block_out_channels.iter().all(|channels| channels.is_multiple_of(8));
+        if precision == Precision::F32 || by_eights && self.in_channels < 8 && self.out_channels < 8 {
+            return Ok(());
+        }
+        let (channels, ends) = (&self.block_out_channels, [self.in_channels, self.out_channels]);
+        let value = format!("of {channels:?} channels between {ends:?}");
+        let expected = "by eights, between fewer than 8, for bf16; f32 takes any";
+        Err(ConfigError::wrong("a network", value, expected))
     }
 
     /// Checks every option against its range and against the others.

@@ -19,13 +19,15 @@ pub(super) struct Convolution {
     geometry: Geometry,
 }
 
-/// What a convolution adds to its sums before it writes them.
+/// What a convolution does with its sums before it writes them.
 #[derive(Default)]
 pub(super) struct Added<'a> {
     /// `[N, K]`, the same for all pixels of an image.
     pub per_image: Option<&'a Tensor>,
     /// Of the output's shape.
     pub residual: Option<&'a Tensor>,
+    /// Whether the sums are written in f32 whatever the network computes in: its last layer.
+    pub unrounded: bool,
 }
 
 impl Convolution {
@@ -44,10 +46,10 @@ impl Convolution {
 
     /// Convolves the concatenation of `inputs`, each `[N, H, W, C]`.
     pub fn forward(&self, pass: &mut Pass, inputs: &[&Tensor], added: Added) -> Tensor {
-        let weight = pass.parameter(&self.weight);
+        let weight = pass.factor(&self.weight, inputs[0].dtype());
         let bias = pass.parameter(&self.bias);
-        let (per_image, residual) = (added.per_image, added.residual);
-        let epilogue = Epilogue { bias: Some(&bias), per_image, residual, ..Epilogue::default() };
+        let Added { per_image, residual, unrounded } = added;
+        let epilogue = Epilogue { bias: Some(&bias), per_image, residual, f32_result: unrounded };
         conv::conv(pass.tape, inputs, &weight, epilogue, &self.geometry)
     }
 }
@@ -79,7 +81,7 @@ impl Linear {
 
     /// `x [M, C]` times the weight, plus the bias and the residual.
     pub fn forward(&self, pass: &mut Pass, x: &Tensor, residual: Option<&Tensor>) -> Tensor {
-        let weight = pass.parameter(&self.weight);
+        let weight = pass.factor(&self.weight, x.dtype());
         let bias = pass.parameter(&self.bias);
         conv::linear(pass.tape, x, &weight, Some(&bias), residual)
     }

@@ -2,7 +2,9 @@
 
 use super::layout::Slot;
 use super::parameters::Bound;
+use crate::device::DType;
 use crate::graph::{Tape, Tensor};
+use crate::ops::cast::cast_into;
 use crate::ops::dropout::Dropout;
 use crate::random::Stream;
 
@@ -33,6 +35,26 @@ impl<'a> Pass<'a> {
 
     pub fn parameter(&mut self, slot: &Slot) -> Tensor {
         self.weights.tensor(self.tape, slot)
+    }
+
+    /// A weight as it meets activations of type `dtype`.
+    pub fn factor(&mut self, slot: &Slot, dtype: DType) -> Tensor {
+        self.weights.factor(self.tape, slot, dtype)
+    }
+
+    /// Type of the network's activations.
+    pub fn activations(&self) -> DType {
+        self.weights.precision().activations()
+    }
+
+    /// `x`, f32, as the network's activations are. No gradient flows through the rounding.
+    pub fn as_activation(&mut self, x: &Tensor) -> Tensor {
+        if self.activations() == DType::F32 {
+            return x.clone();
+        }
+        let rounded = self.tape.scratch(x.shape(), self.activations());
+        cast_into(self.tape, x, &rounded);
+        rounded
     }
 
     /// The dropout of the next layer that has one: each has a random stream of its own.

@@ -54,9 +54,9 @@ impl ResnetBlock {
         };
         let per_image = self.time_emb_proj.forward(pass, time, None);
         let h = self.norm1.forward_silu(pass, inputs);
-        let h = self.conv1.forward(pass, &[&h], Added { per_image: Some(&per_image), residual: None });
+        let h = self.conv1.forward(pass, &[&h], Added { per_image: Some(&per_image), ..Added::default() });
         let h = self.norm2.forward_silu_dropout(pass, &h);
-        let y = self.conv2.forward(pass, &[&h], Added { per_image: None, residual: Some(&shortcut) });
+        let y = self.conv2.forward(pass, &[&h], Added { residual: Some(&shortcut), ..Added::default() });
         pass.name(&self.name, &y);
         y
     }

@@ -82,8 +82,8 @@ impl UNet {
 
     /// Records the network on `tape`.
     ///
-    /// `x [N, H, W, in_channels]` f32, `t [N]` u32 from 0; gives `[N, H, W, out_channels]` f32. With a
-    /// dropout key there is dropout, at the config's probability.
+    /// `x [N, H, W, in_channels]` f32, `t [N]` u32 from 0; gives `[N, H, W, out_channels]` f32, whose gradient is
+    /// of the activations' type ([`Bound::precision`]). With a dropout key there is dropout, at the config's probability.
     ///
     /// # Panics
     /// If the shapes do not fit the network; [`UNetConfig::check_size`] tells of the sides beforehand.
@@ -122,7 +122,8 @@ impl UNet {
 
     fn record(&self, pass: &mut Pass, x: &Tensor, t: &Tensor) -> Tensor {
         let time = self.time_embedding.forward(pass, t);
-        let mut h = self.conv_in.forward(pass, &[x], Added::default());
+        let x = pass.as_activation(x);
+        let mut h = self.conv_in.forward(pass, &[&x], Added::default());
         pass.name("conv_in", &h);
         let mut skips = vec![h.clone()];
         for level in &self.down {
@@ -133,7 +134,7 @@ impl UNet {
             h = level.forward_up(pass, h, &time, &mut skips);
         }
         let h = self.conv_norm_out.forward_silu(pass, &[&h]);
-        self.conv_out.forward(pass, &[&h], Added::default())
+        self.conv_out.forward(pass, &[&h], Added { unrounded: true, ..Added::default() })
     }
 }
 

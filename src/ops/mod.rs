@@ -24,6 +24,7 @@
 pub mod add;
 pub mod advance;
 pub mod attention;
+pub mod cast;
 pub mod conv;
 pub mod dropout;
 pub mod eps_loss;
@@ -33,5 +34,4 @@ pub mod q_sample;
 pub mod reverse_update;
 pub mod silu;
 pub mod timestep_embedding;
-pub mod to_bf16;
 pub mod to_u8;

@@ -83,11 +83,11 @@ impl Optimizer {
         Ok(Optimizer { config, parameters, copy: None, gradients, len, state, norms, rates })
     }
 
-    /// Keeps `copy`, bf16, as the parameters are after every step, rounded.
+    /// Keeps `copy`, bf16, as the parameters are after every step, rounded. It begins as it is.
     ///
     /// # Panics
     /// If it is of another length.
-    pub fn with_copy(self, copy: Arc<Buffer>) -> Optimizer {
+    pub fn with_rounded(self, copy: Arc<Buffer>) -> Optimizer {
         assert_eq!(copy.bytes(), self.len * DType::BF16.bytes(), "a copy of {} parameters", self.len);
         Optimizer { copy: Some(copy), ..self }
     }

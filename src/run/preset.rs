@@ -3,6 +3,7 @@
 use super::settings::{Network, Reporting, Settings};
 use crate::data::Source;
 use crate::diffusion::{SchedulerConfig, Variance};
+use crate::nn::Precision;
 use crate::optim::{AdamConfig, Decay};
 
 /// A named set of settings.
@@ -74,6 +75,7 @@ fn shapes16(data: Source) -> Settings {
         steps: 2000,
         batch: 8,
         flip: false,
+        dtype: Precision::F32,
         reporting: Reporting { log_every: 10, sample_every: 1000, checkpoint_every: 500, keep_last: 2 },
         seed: 0,
     }
@@ -95,6 +97,7 @@ fn cifar10(data: Source) -> Settings {
         steps: 800_000,
         batch: 128,
         flip: true,
+        dtype: Precision::F32,
         reporting: SELDOM,
         seed: 0,
     }
@@ -116,6 +119,7 @@ fn resolution256(data: Source, steps: u64) -> Settings {
         steps,
         batch: 64,
         flip: true,
+        dtype: Precision::F32,
         reporting: SELDOM,
         seed: 0,
     }

@@ -2,7 +2,7 @@
 
 use crate::data::Source;
 use crate::diffusion::SchedulerConfig;
-use crate::nn::UNetConfig;
+use crate::nn::{Precision, UNetConfig};
 use crate::optim::AdamConfig;
 use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
@@ -24,6 +24,9 @@ pub struct Settings {
     pub batch: usize,
     /// Whether images are mirrored at random.
     pub flip: bool,
+    /// What the network computes in.
+    #[serde(default)]
+    pub dtype: Precision,
     pub reporting: Reporting,
     /// Decides initial weights, the order of images, timesteps, flips, noise, dropout and samples.
     pub seed: u64,
@@ -77,6 +80,7 @@ impl Settings {
         ensure!(self.steps > 0, "--steps must be at least 1");
         ensure!((1..=65_535).contains(&self.batch), "--batch must be from 1 to 65535");
         unet.check_batch(self.batch, [self.network.size; 2])?;
+        unet.check_precision(self.dtype)?;
         ensure!(adam.learning_rate > 0.0 && adam.learning_rate.is_finite(), "--lr must be a number above 0");
         ensure!((0.0..1.0).contains(&adam.ema_decay), "--ema must be at least 0 and below 1");
         ensure!(adam.max_norm.is_none_or(|norm| norm > 0.0), "--clip must be at least 0");

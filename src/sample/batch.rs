@@ -53,6 +53,7 @@ impl BatchSampler {
         let mut tape = Tape::inference();
         let (x, samples) = on_tape(&mut tape);
         reverse.begin(&mut tape, &x, &samples);
+        weights.record_rounding(&mut tape);
         let begin = tape.compile(device)?;
 
         let mut tape = Tape::inference();

@@ -4,7 +4,7 @@ use super::batch::BatchSampler;
 use super::model::Model;
 use crate::device::Device;
 use crate::diffusion::{Sampler, Trajectory};
-use crate::nn::Parameters;
+use crate::nn::{Parameters, Precision};
 use crate::picture::Pictures;
 use anyhow::{Result, ensure};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -21,6 +21,8 @@ pub struct Request {
     pub steps: usize,
     pub sampler: Sampler,
     pub seed: u64,
+    /// What the network computes in.
+    pub dtype: Precision,
 }
 
 /// How far sampling has come.
@@ -52,6 +54,7 @@ impl Request {
         let numbers = u64::from(u32::MAX) + 1 - u64::from(self.first);
         ensure!(self.count as u64 <= numbers, "--first {} leaves numbers for {numbers} images", self.first);
         model.unet.config().check_batch(self.batch, model.size)?;
+        model.unet.config().check_precision(self.dtype)?;
         Ok(self.sampler.trajectory(&model.diffusion, self.steps)?)
     }
 }
@@ -70,7 +73,8 @@ pub fn sample(
     take: &mut dyn FnMut(Pictures) -> Result<()>,
 ) -> Result<usize> {
     let trajectory = request.trajectory(model)?;
-    let weights = Parameters::upload(model.unet.layout().clone(), device, &model.weights)?;
+    let weights = Parameters::upload(model.unet.layout().clone(), device, &model.weights)?
+        .with_precision(device, request.dtype)?;
     let Request { first, count, batch, seed, .. } = *request;
     let sampler = BatchSampler::new(device, &model.unet, &weights, &trajectory, batch, model.size, seed)?;
     let each = sampler.steps() as u64;

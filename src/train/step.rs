@@ -52,9 +52,16 @@ impl TrainingStep {
             None => Parameters::initialise(layout.clone(), device, settings.seed)?,
             Some(state) => Parameters::upload(layout.clone(), device, &state.weights)?,
         };
+        let weights = weights.with_precision(device, settings.dtype)?;
+        let mut tape = Tape::inference();
+        weights.record_rounding(&mut tape);
+        tape.compile(device)?.run()?;
         let gradients = Arc::new(device.alloc_zeroed::<f32>(layout.len())?);
         let arena = weights.weights.clone();
-        let optimizer = Optimizer::new(device, arena, gradients.clone(), layout.len(), settings.adam)?;
+        let mut optimizer = Optimizer::new(device, arena, gradients.clone(), layout.len(), settings.adam)?;
+        if let Some(rounded) = &weights.rounded {
+            optimizer = optimizer.with_rounded(rounded.clone());
+        }
         if let Some(state) = state {
             restore(&optimizer, state)?;
         }
@@ -72,7 +79,7 @@ impl TrainingStep {
         let dropout = DropoutKey { seed: settings.seed, step: tape.resident(&step, 0, &[1], DType::U64) };
         let bound = weights.bind_training(&gradients);
         let prediction = unet.forward(&mut tape, &bound, &noised.x_t, &noised.t, Some(dropout));
-        let loss = objective.loss(&mut tape, &prediction, &losses);
+        let loss = objective.loss(&mut tape, &prediction, &losses, settings.dtype.activations());
         tape.backward(&prediction, &loss.gradient);
         optimizer.record(&mut tape);
         let program = tape.compile(device)?;
@@ -126,8 +133,9 @@ impl TrainingStep {
         batch: usize,
         steps: usize,
     ) -> Result<BatchSampler> {
+        let (layout, weights) = (self.unet.layout().clone(), self.optimizer.state().ema.clone());
         let averaged =
-            Parameters { layout: self.unet.layout().clone(), weights: self.optimizer.state().ema.clone() };
+            Parameters { layout, weights, rounded: None }.with_precision(device, settings.dtype)?;
         let trajectory = Sampler::Ancestral(Variance::FixedSmall).trajectory(&settings.diffusion, steps)?;
         let size = [settings.network.size; 2];
         Ok(BatchSampler::new(device, &self.unet, &averaged, &trajectory, batch, size, settings.seed)?)

@@ -26,7 +26,7 @@ impl Training {
         let copy = Arc::new(device.alloc::<bf16>(start.len()).unwrap());
         let optimizer = Optimizer::new(&device, parameters.clone(), gradients.clone(), start.len(), config)
             .unwrap()
-            .with_copy(copy.clone());
+            .with_rounded(copy.clone());
         let mut tape = Tape::inference();
         optimizer.record(&mut tape);
         let program = tape.compile(&device).unwrap();

@@ -5,6 +5,7 @@ use crate::common::device::device;
 use crate::common::philox::normals;
 use crate::common::random::Random;
 use crate::common::recording::Recording;
+use ddpm_ptx::device::DType;
 use ddpm_ptx::history::History;
 use ddpm_ptx::ops::eps_loss::eps_loss;
 use ddpm_ptx::ops::q_sample::NoiseSource;
@@ -35,13 +36,13 @@ impl Case {
         }
     }
 
-    fn run(&self) -> Got {
+    fn run(&self, gradient: DType) -> Got {
         let mut recording = Recording::inference();
         let prediction = recording.input(&self.shape, &self.prediction);
         let step = recording.input(&[1], &[self.step]);
         let source = NoiseSource { seed: self.seed, first_sample: self.first_sample, step };
         let losses = History::new(&device(), 5).unwrap();
-        let loss = eps_loss(&mut recording.tape, &prediction, &source, &losses);
+        let loss = eps_loss(&mut recording.tape, &prediction, &source, &losses, gradient);
         let results = recording.run(&[&loss.gradient, &loss.per_image]);
         let [gradient, per_image] = <[_; 2]>::try_from(results).unwrap();
         let ring = losses.read(self.step..self.step + 8).unwrap();
@@ -56,7 +57,7 @@ fn loss_and_gradient() {
     for shape in [[1, 1, 1, 1], [3, 5, 7, 3], [2, 16, 16, 3], [2, 30, 31, 3], [2, 64, 32, 3], [131, 1, 2, 1]]
     {
         let case = Case::random(&mut random, shape);
-        let got = case.run();
+        let got = case.run(DType::F32);
         let elements: usize = shape[1..].iter().product();
         let total = (shape[0] * elements) as f64;
         let (mut gradient, mut per_image) = (vec![], vec![]);
@@ -79,6 +80,10 @@ fn loss_and_gradient() {
             per_image.push(Expected { value: sum / elements as f64, allowed });
         }
         assert_close("gradient", &shape, &got.gradient, &gradient);
+        let rounded: Vec<Expected> = gradient.into_iter().map(Expected::in_bf16).collect();
+        let in_bf16 = case.run(DType::BF16);
+        assert_close("gradient in bf16", &shape, &in_bf16.gradient, &rounded);
+        assert_same_bits("loss beside it", &[shape[0]], &in_bf16.per_image, &got.per_image);
         assert_close("loss of an image", &[shape[0]], &got.per_image, &per_image);
 
         let batch = shape[0] as f64;
@@ -93,7 +98,7 @@ fn loss_and_gradient() {
 #[test]
 fn an_image_hangs_on_its_place_alone() {
     let case = Case::random(&mut Random::new(7), [3, 31, 30, 3]);
-    let together = case.run();
+    let together = case.run(DType::F32);
     for n in 0..3 {
         let alone = Case {
             shape: [1, 31, 30, 3],
@@ -101,7 +106,7 @@ fn an_image_hangs_on_its_place_alone() {
             prediction: case.prediction[n * 2790..][..2790].to_vec(),
             ..case
         };
-        assert_same_bits("loss", &[1], &together.per_image[n..n + 1], &alone.run().per_image);
+        assert_same_bits("loss", &[1], &together.per_image[n..n + 1], &alone.run(DType::F32).per_image);
     }
 }
 
@@ -110,10 +115,10 @@ fn an_image_hangs_on_its_place_alone() {
 fn a_perfect_prediction_has_no_loss() {
     let mut case = Case::random(&mut Random::new(8), [1, 16, 16, 3]);
     case.prediction.fill(0.0);
-    let nothing = case.run();
+    let nothing = case.run(DType::F32);
     assert!((nothing.loss - 1.0).abs() < 0.25, "{}", nothing.loss);
     let eps = normals(case.seed, Stream::NOISE.0, case.first_sample, case.step as u32, 768);
     case.prediction = eps.iter().map(|eps| eps.value as f32).collect();
-    let perfect = case.run();
+    let perfect = case.run(DType::F32);
     assert!(perfect.loss < 1e-9, "{}", perfect.loss);
 }

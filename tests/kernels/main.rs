@@ -6,6 +6,7 @@ mod common;
 mod adam;
 mod add;
 mod attention;
+mod cast;
 mod conv;
 mod eps_loss;
 mod grad_norm;

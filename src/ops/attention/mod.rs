@@ -2,13 +2,15 @@
 
 mod variant;
 
+use super::cast::cast;
 use crate::device::DType;
 use crate::graph::{Tape, Tensor};
 use crate::kernels::attention as kernels;
 use std::f64::consts::LOG2_E;
 use variant::Variant;
 
-/// y_i = sum_j softmax_j(q_i . k_j / sqrt(d)) v_j for every head, `[N,T,C]`, f32.
+/// y_i = sum_j softmax_j(q_i . k_j / sqrt(d)) v_j for every head, `[N,T,C]`, of the type of `qkv`, f32 or bf16; computed
+/// in f32.
 ///
 /// `qkv` is `[N,T,3C]`: queries, keys, values; head h has the channels h d .. (h+1) d of each, d = C / heads. The
 /// result for an image has the same bits in any batch.
@@ -16,6 +18,11 @@ use variant::Variant;
 /// # Panics
 /// If `heads` does not divide C, or d is above 512.
 pub fn attention(tape: &mut Tape, qkv: &Tensor, heads: usize) -> Tensor {
+    if qkv.dtype() == DType::BF16 {
+        let qkv = cast(tape, qkv, DType::F32);
+        let y = attention(tape, &qkv, heads);
+        return cast(tape, &y, DType::BF16);
+    }
     let [n, tokens, width] = qkv.dims();
     assert!(width.is_multiple_of(3), "queries, keys and values in {width} channels");
     let channels = width / 3;
