@@ -10,7 +10,7 @@ use ddpm_ptx::nn::UNetConfig;
 const FORWARD: f64 = 1e-5;
 
 /// Root mean square of the error over that of the reference.
-fn rms_error(got: &[f32], want: &[f64]) -> f64 {
+pub fn rms_error(got: &[f32], want: &[f64]) -> f64 {
     assert_eq!(got.len(), want.len());
     let error: f64 = got.iter().zip(want).map(|(&got, want)| (f64::from(got) - want).powi(2)).sum();
     let total: f64 = want.iter().map(|want| want.powi(2)).sum();

@@ -3,6 +3,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod bf16;
 mod checkpoint;
 mod config;
 mod finite_differences;

@@ -5,7 +5,8 @@ use crate::common::goldens::{Array, Goldens};
 use ddpm_ptx::checkpoint::pipeline;
 use ddpm_ptx::device::{Buffer, DType};
 use ddpm_ptx::graph::{Program, Tape, Tensor};
-use ddpm_ptx::nn::{DropoutKey, Entry, Parameters, UNet, UNetConfig};
+use ddpm_ptx::nn::{DropoutKey, Entry, Parameters, Precision, UNet, UNetConfig};
+use ddpm_ptx::ops::cast::cast;
 use std::convert::Infallible;
 use std::path::Path;
 use std::sync::Arc;
@@ -32,6 +33,15 @@ impl Network {
     pub fn new(unet: UNet, weights: &[f32]) -> Network {
         let parameters = Parameters::upload(unet.layout().clone(), &device(), weights).unwrap();
         Network { unet, parameters }
+    }
+
+    /// The same network, computing in bf16.
+    pub fn in_bf16(self) -> Network {
+        let parameters = self.parameters.with_precision(&device(), Precision::Bf16).unwrap();
+        let mut tape = Tape::inference();
+        parameters.record_rounding(&mut tape);
+        tape.compile(&device()).unwrap().run().unwrap();
+        Network { parameters, ..self }
     }
 
     /// The network of a pipeline folder.
@@ -91,6 +101,10 @@ impl Network {
         tape.keep(&prediction);
         let dy = Arc::new(device().upload(dy).unwrap());
         let dy = tape.resident(&dy, 0, prediction.shape(), DType::F32);
+        let dy = match weights.precision() {
+            Precision::F32 => dy,
+            Precision::Bf16 => cast(&mut tape, &dy, DType::BF16),
+        };
         tape.backward(&prediction, &dy);
         let program = tape.compile(&device()).unwrap();
         program.poison().unwrap();
