@@ -10,6 +10,7 @@ mod table;
 use super::Outcome;
 use crate::device::model::Chip;
 use crate::device::soft::count::KernelCounts;
+use crate::nn::Precision;
 use crate::run::{Preset, Settings};
 use crate::survey::{rows, survey};
 use anyhow::Result;
@@ -59,6 +60,9 @@ struct Steps {
     /// Images of a step
     #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=65_535))]
     batch: u32,
+    /// What the network computes in: bf16 on tensor cores, or f32
+    #[arg(long, value_enum, default_value_t = Precision::F32)]
+    dtype: Precision,
     /// Chip whose time is modelled
     #[arg(long, value_name = "CHIP", default_value = "h100", value_parser = chip_parser())]
     chip: Chip,
@@ -73,7 +77,7 @@ impl Steps {
     fn settings(&self) -> Settings {
         // No image is read.
         let data = self.preset.source().unwrap_or(crate::data::Source::Shapes);
-        Settings { batch: self.batch as usize, ..self.preset.settings(data) }
+        Settings { batch: self.batch as usize, dtype: self.dtype, ..self.preset.settings(data) }
     }
 
     fn count(&self) -> Result<Vec<KernelCounts>> {

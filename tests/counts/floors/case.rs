@@ -10,8 +10,9 @@ use ddpm_ptx::kernels::ALL;
 use ddpm_ptx::ops::add::add;
 use ddpm_ptx::ops::attention::attention;
 use ddpm_ptx::ops::group_norm::{Activation, group_norm};
-use ddpm_ptx::ops::to_bf16::to_bf16;
-use ddpm_ptx::run::Preset;
+use ddpm_ptx::ops::cast::cast_into;
+use ddpm_ptx::nn::Precision;
+use ddpm_ptx::run::{Preset, Settings};
 use ddpm_ptx::survey::survey;
 use half::bf16;
 use std::collections::BTreeMap;
@@ -89,7 +90,9 @@ fn measure() -> BTreeMap<&'static str, Measured> {
             measured.insert(kernel.entry, Measured::new(kernel, counts, multiply_adds));
         }
     };
-    note(&steps(), None);
+    for precision in Precision::ALL {
+        note(&steps(precision), None);
+    }
     note(&elementwise(&bench), None);
     note(&normalisations(&bench), None);
     for (counts, multiply_adds) in attentions(&bench) {
@@ -102,8 +105,8 @@ fn measure() -> BTreeMap<&'static str, Measured> {
 }
 
 /// A training step and a sampling step of `shapes16` with 8 images: noise, losses, the optimiser, sums.
-fn steps() -> Vec<KernelCounts> {
-    survey(&Preset::Shapes16.settings(Source::Shapes)).unwrap()
+fn steps(dtype: Precision) -> Vec<KernelCounts> {
+    survey(&Settings { dtype, ..Preset::Shapes16.settings(Source::Shapes) }).unwrap()
 }
 
 /// A device that counts.
@@ -153,7 +156,8 @@ fn elementwise(bench: &Bench) -> Vec<KernelCounts> {
     add(&mut tape, &a, &b);
     let (a16, b16) = (bench.input::<bf16>(&mut tape, &SHAPE), bench.input::<bf16>(&mut tape, &SHAPE));
     add(&mut tape, &a16, &b16);
-    to_bf16(&mut tape, &a, &a16);
+    cast_into(&mut tape, &a, &a16);
+    cast_into(&mut tape, &a16, &a);
     let filled = tape.temporary(&SHAPE, DType::F32);
     let fill = ddpm_ptx::kernels::elementwise::fill(filled.output(), SHAPE[0] as u32, 1.0);
     tape.launch(fill.grid(SHAPE[0].div_ceil(256), 1, 1));

@@ -7,7 +7,7 @@ use std::fmt;
 pub enum Severity {
     /// The launch fails.
     Error,
-    /// Kept for whoever asks, see [`Soft::lints`](super::super::Soft::lints).
+    /// Kept for whoever asks, see [`Soft::take_lints`](super::super::Soft::take_lints).
     Lint,
 }
 
