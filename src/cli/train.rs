@@ -257,6 +257,7 @@ impl Report {
                 self.progress = Some(Progress::new("step", *step, self.steps));
             }
             Event::Step(step) => self.with(|progress| progress.advance(*step)),
+            Event::Skipped { steps } => self.with(|progress| progress.note(&skipped(*steps))),
             Event::Logged(entry) => self.with(|progress| progress.tell(entry.step, words(entry))),
             Event::Wrote(path) => self.with(|progress| progress.note(&format!("wrote {}", path.display()))),
         }
@@ -281,6 +282,13 @@ impl Report {
                 say(&format!("stopped after step {step}; go on with: ddpm train --resume {path}"));
             }
         }
+    }
+}
+
+fn skipped(steps: usize) -> String {
+    match steps {
+        1 => "skipped 1 step: its gradient was not finite".into(),
+        _ => format!("skipped {steps} steps: their gradients were not finite"),
     }
 }
 

@@ -27,7 +27,8 @@ pub struct State {
     /// The number of training steps done, u64 `[1]`. Noise and dropout read it too; less `skipped`, it is the
     /// number of updates that the bias corrections need.
     pub step: Arc<Buffer>,
-    /// Steps that were left out for a gradient that was not finite, u64 `[1]`.
+    /// Steps that were skipped for a gradient that was not finite, u64 `[1]`. They changed neither weights nor moments
+    /// nor the moving average, but are counted in `step`: the next one draws other images, timesteps and noise.
     pub skipped: Arc<Buffer>,
 }
 

@@ -11,12 +11,15 @@ use std::path::Path;
 pub struct LogEntry {
     /// Steps done.
     pub step: u64,
-    /// Mean loss of the steps.
+    /// Mean loss of the steps that were not skipped.
     pub loss: f32,
-    /// Norm of the last step's gradient, before it was clipped.
+    /// Norm of the gradient, before it was clipped, of the last of them.
     pub grad_norm: f32,
     /// Learning rate of the last step.
     pub lr: f32,
+    /// Steps of the whole run that changed nothing, because their gradient was not finite.
+    #[serde(default)]
+    pub skipped: u64,
     /// Training images a second.
     pub images_per_second: f64,
     /// Seconds of training so far, of earlier parts of the run too.
@@ -90,6 +93,7 @@ mod tests {
             loss: 0.5,
             grad_norm: 1.0,
             lr: 0.1,
+            skipped: 2,
             images_per_second: 9.0,
             seconds: step as f64,
         };

@@ -7,8 +7,8 @@ use crate::optim::AdamConfig;
 use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
 
-/// The device remembers the numbers of so many steps.
-const LOG_MOST: u64 = 1024;
+/// The device remembers the numbers of 1024 steps, and there may be skipped ones that were left for the next entry.
+const LOG_MOST: u64 = 1000;
 
 /// The settings of a run. A run folder holds them as `run.json`; no command asks for them again.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

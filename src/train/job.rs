@@ -1,6 +1,6 @@
 //! The loop of a run, and what it leaves in the run's folder.
 
-use super::step::TrainingStep;
+use super::step::{Reading, TrainingStep};
 use crate::checkpoint::series::Checkpoint;
 use crate::checkpoint::training;
 use crate::data::{Dataset, Loader, Order};
@@ -9,7 +9,7 @@ use crate::nn::UNet;
 use crate::picture::{LossPoint, loss_curve};
 use crate::run::{Log, LogEntry, RunFolder, Settings};
 use crate::sample::{BatchSampler, write_grid};
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -19,6 +19,9 @@ use std::time::Instant;
 const GRID: usize = 25;
 /// Steps of the sampler for a grid: some of the timesteps will do to see how far a network is.
 const GRID_STEPS: usize = 100;
+/// A run of which so many steps in a row were skipped has diverged. Few of them are an accident: the next batch has
+/// other images, timesteps and noise.
+const PATIENCE: usize = 20;
 
 /// Where a run begins.
 pub enum Start {
@@ -48,6 +51,10 @@ pub enum Event {
     },
     /// So many steps are done.
     Step(u64),
+    /// So many of the steps that the next entry of the log is about changed nothing: their gradients were not finite.
+    Skipped {
+        steps: usize,
+    },
     Logged(LogEntry),
     Wrote(PathBuf),
 }
@@ -55,7 +62,7 @@ pub enum Event {
 /// Trains until the settings' last step, or until `stop` is set, after the step of that moment.
 ///
 /// # Errors
-/// If the images, the folder, or the device fail, or the loss is no number any more. What was learned up to
+/// If the images, the folder, or the device fail, or the gradients are no numbers any more. What was learned up to
 /// images that cannot be read is in a checkpoint.
 pub fn train(
     device: &Device,
@@ -181,7 +188,7 @@ impl<'a> Run<'a> {
             return Ok(());
         }
         self.log(tell)?;
-        if sample {
+        if sample && !self.log.entries().is_empty() {
             self.pictures(tell)?;
         }
         if checkpoint {
@@ -194,31 +201,43 @@ impl<'a> Run<'a> {
 
     /// Appends to the log what happened since the last entry.
     fn log(&mut self, tell: &mut dyn FnMut(Event)) -> Result<()> {
+        self.seconds += self.began.elapsed().as_secs_f64();
         let readings = self.training.readings(self.logged..self.done)?;
-        let elapsed = self.began.elapsed().as_secs_f64();
-        self.seconds += elapsed;
-        let latest = readings.last().context("no step since the last entry of the log")?;
-        // A step whose loss is no number was left out by the optimiser.
-        let losses: Vec<f32> = readings.iter().map(|r| r.loss).filter(|loss| loss.is_finite()).collect();
-        if losses.is_empty() {
-            bail!(
-                "the loss is {} at step {}: the run has diverged; begin again with a smaller --lr than {}",
-                latest.loss,
-                self.done,
-                self.settings.adam.learning_rate
-            );
+        let taken: Vec<&Reading> = readings.iter().filter(|reading| !reading.skipped()).collect();
+        let Some(latest) = taken.last() else { return self.patience(&readings) };
+        if taken.len() < readings.len() {
+            tell(Event::Skipped { steps: readings.len() - taken.len() });
         }
+        let images = (self.done - self.logged) * self.settings.batch as u64;
+        let elapsed = self.seconds - self.log.entries().last().map_or(0.0, |entry| entry.seconds);
         let entry = LogEntry {
             step: self.done,
-            loss: losses.iter().sum::<f32>() / losses.len() as f32,
+            loss: taken.iter().map(|reading| reading.loss).sum::<f32>() / taken.len() as f32,
             grad_norm: latest.grad_norm,
             lr: latest.learning_rate,
-            images_per_second: (self.done - self.logged) as f64 * self.settings.batch as f64 / elapsed,
+            skipped: self.training.skipped()?,
+            images_per_second: images as f64 / elapsed,
             seconds: self.seconds,
         };
         self.logged = self.done;
         self.log.push(entry)?;
         tell(Event::Logged(entry));
+        Ok(())
+    }
+
+    /// Of steps that were all skipped there is nothing to log. They count with the next ones, unless there were too many.
+    fn patience(&self, readings: &[Reading]) -> Result<()> {
+        let latest = readings.last().context("no step since the last entry of the log")?;
+        ensure!(
+            readings.len() < PATIENCE && self.done < self.settings.steps,
+            "the last {} steps up to {} were skipped, with a loss of {} and a gradient of norm {}: the run has \
+             diverged; begin again with a smaller --lr than {}",
+            readings.len(),
+            self.done,
+            latest.loss,
+            latest.grad_norm,
+            self.settings.adam.learning_rate
+        );
         Ok(())
     }
 

@@ -36,6 +36,13 @@ pub struct Reading {
     pub learning_rate: f32,
 }
 
+impl Reading {
+    /// Whether the step changed nothing, because its gradient was not finite; the loss may not be either.
+    pub fn skipped(&self) -> bool {
+        !self.grad_norm.is_finite()
+    }
+}
+
 impl TrainingStep {
     /// Prepares training by `settings` from initial weights, or from the state of a checkpoint.
     ///
@@ -105,6 +112,11 @@ impl TrainingStep {
         Ok(readings
             .map(|((loss, grad_norm), learning_rate)| Reading { loss, grad_norm, learning_rate })
             .collect())
+    }
+
+    /// Steps of the whole run that were skipped; waits for the device.
+    pub fn skipped(&self) -> device::Result<u64> {
+        self.optimizer.skipped()
     }
 
     /// All it takes to go on after the steps so far; waits for the device. The run's settings are the caller's to

@@ -1,4 +1,5 @@
 use super::{device, fail, minute, names, succeed, trained};
+use ddpm_ptx::checkpoint::{TrainingState, training};
 use ddpm_ptx::data::Order;
 use std::fs;
 use std::path::Path;
@@ -129,4 +130,46 @@ fn a_broken_image_in_the_middle_of_a_run_leaves_a_checkpoint() {
     image.save(broken).unwrap();
     succeed(&format!("train --device {} --resume {}", device(), run.display()));
     assert!(run.join("checkpoint-4").is_dir());
+}
+
+/// The entries of a run's log.
+fn log(run: &Path) -> Vec<serde_json::Value> {
+    let text = fs::read_to_string(run.join("log.jsonl")).unwrap();
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+/// A learning rate beyond all reason: the first step is done, and all others are skipped.
+#[test]
+fn steps_without_finite_gradients_are_skipped_and_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = folder.path().join("run");
+    let flags = minute().replace("--warmup 2", "--warmup 0").replace("--log-every 2", "--log-every 4");
+    let told = succeed(&format!("train {flags} --lr 1e38 --clip 0 --steps 4 --out {}", run.display()));
+    assert!(told.contains("skipped 3 steps: their gradients were not finite"), "{told}");
+    let entries = log(&run);
+    assert_eq!(entries.len(), 1);
+    assert_eq!(entries[0]["skipped"], 3);
+    for field in ["loss", "grad_norm"] {
+        assert!(entries[0][field].is_number(), "{field} of {}", entries[0]);
+    }
+    let resume = format!("train --device {} --resume {} --steps", device(), run.display());
+    let error = fail(&format!("{resume} 6"));
+    assert!(error.contains("the last 2 steps up to 6 were skipped") && error.contains("--lr"), "{error}");
+    let error = fail(&format!("{resume} 60"));
+    assert!(error.contains("the last 20 steps up to 24 were skipped"), "{error}");
+    assert_eq!(log(&run).len(), 1);
+}
+
+/// The number of skipped steps is of the whole run.
+#[test]
+fn a_resumed_run_counts_its_skipped_steps_on() {
+    let (_folder, run) = trained();
+    assert!(log(&run).iter().all(|entry| entry["skipped"] == 0));
+    let path = run.join("checkpoint-6");
+    let (pipeline, state) = training::read(&path).unwrap();
+    let state = TrainingState { skipped: 5, ..state };
+    training::write(&path, &pipeline.unet, &pipeline.scheduler.unwrap(), &state).unwrap();
+    succeed(&format!("train --device {} --steps 8 --resume {}", device(), run.display()));
+    assert_eq!(log(&run).last().unwrap()["skipped"], 5);
+    assert_eq!(training::read(&run.join("checkpoint-8")).unwrap().1.skipped, 5);
 }

@@ -12,4 +12,5 @@ mod gradients;
 mod layout;
 mod malformed;
 mod network;
+mod skipped_step;
 mod training_checkpoint;
