@@ -42,9 +42,9 @@ pub struct Args {
     /// Height and width of the images, if not those that the model was trained on
     #[arg(long, value_name = "PIXELS")]
     size: Option<usize>,
-    /// What the network computes in: bf16 on tensor cores, or f32
-    #[arg(long, value_enum, default_value_t = Precision::F32)]
-    dtype: Precision,
+    /// What the network computes in: bf16 on tensor cores, or f32 [default: bf16 if it can]
+    #[arg(long)]
+    dtype: Option<Precision>,
     /// Seed of latents and noise
     #[arg(long, default_value_t = 0)]
     seed: u64,
@@ -111,7 +111,7 @@ impl Args {
             steps: self.steps.unwrap_or(steps),
             sampler,
             seed: self.seed,
-            dtype: self.dtype,
+            dtype: self.dtype.unwrap_or_else(|| model.unet.config().fastest_precision()),
         })
     }
 }

@@ -96,7 +96,7 @@ struct Fixed {
     /// Variance of ancestral sampling: the posterior's (small) or beta (large)
     #[arg(long)]
     variance: Option<Variance>,
-    /// What the network computes in: bf16 on tensor cores, or f32
+    /// What the network computes in: bf16 on tensor cores, or f32 [default: bf16 if it can]
     #[arg(long)]
     dtype: Option<Precision>,
     /// Seed of all random numbers
@@ -149,6 +149,11 @@ impl Args {
         if let Some(fixed) = &self.fixed {
             fixed.apply(&mut settings);
         }
+        let dtype = self.fixed.as_ref().and_then(|fixed| fixed.dtype);
+        settings.dtype = match dtype {
+            Some(dtype) => dtype,
+            None => settings.network.unet()?.fastest_precision(),
+        };
         self.apply_changeable(&mut settings);
         settings.check()?;
         let path = self.out.clone().unwrap_or_else(|| PathBuf::from("runs").join(self.preset.name()));
@@ -211,7 +216,6 @@ impl Fixed {
         set(&mut diffusion.variance_type, &self.variance);
         set(&mut settings.batch, &self.batch);
         set(&mut settings.flip, &self.flip);
-        set(&mut settings.dtype, &self.dtype);
         set(&mut settings.seed, &self.seed);
     }
 }

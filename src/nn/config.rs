@@ -180,14 +180,23 @@ impl UNetConfig {
         Err(ConfigError::wrong("a batch", value, "smaller: its widest activation has 2^32 elements or more"))
     }
 
-    /// Checks that there are kernels for the network in `precision`: in bf16, copies of 8 channels feed the tensor
-    /// cores.
+    /// Whether there are kernels for the network in `precision`: in bf16, copies of 8 channels feed the tensor cores.
+    fn has_kernels(&self, precision: Precision) -> bool {
+        let by_eights = self.block_out_channels.iter().all(|channels| channels.is_multiple_of(8));
+        precision == Precision::F32 || by_eights && self.in_channels < 8 && self.out_channels < 8
+    }
+
+    /// bf16 where there are kernels for the network, else f32.
+    pub fn fastest_precision(&self) -> Precision {
+        if self.has_kernels(Precision::Bf16) { Precision::Bf16 } else { Precision::F32 }
+    }
+
+    /// Checks that there are kernels for the network in `precision`.
     ///
     /// # Errors
     /// If there are none.
     pub fn check_precision(&self, precision: Precision) -> Result<(), ConfigError> {
-        let by_eights = self.block_out_channels.iter().all(|channels| channels.is_multiple_of(8));
-        if precision == Precision::F32 || by_eights && self.in_channels < 8 && self.out_channels < 8 {
+        if self.has_kernels(precision) {
             return Ok(());
         }
         let (channels, ends) = (&self.block_out_channels, [self.in_channels, self.out_channels]);

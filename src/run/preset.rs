@@ -75,7 +75,7 @@ fn shapes16(data: Source) -> Settings {
         steps: 2000,
         batch: 8,
         flip: false,
-        dtype: Precision::F32,
+        dtype: Precision::Bf16,
         reporting: Reporting { log_every: 10, sample_every: 1000, checkpoint_every: 500, keep_last: 2 },
         seed: 0,
     }
@@ -97,7 +97,7 @@ fn cifar10(data: Source) -> Settings {
         steps: 800_000,
         batch: 128,
         flip: true,
-        dtype: Precision::F32,
+        dtype: Precision::Bf16,
         reporting: SELDOM,
         seed: 0,
     }
@@ -119,7 +119,7 @@ fn resolution256(data: Source, steps: u64) -> Settings {
         steps,
         batch: 64,
         flip: true,
-        dtype: Precision::F32,
+        dtype: Precision::Bf16,
         reporting: SELDOM,
         seed: 0,
     }

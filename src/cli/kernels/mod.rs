@@ -61,7 +61,7 @@ struct Steps {
     #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=65_535))]
     batch: u32,
     /// What the network computes in: bf16 on tensor cores, or f32
-    #[arg(long, value_enum, default_value_t = Precision::F32)]
+    #[arg(long, value_enum, default_value_t = Precision::Bf16)]
     dtype: Precision,
     /// Chip whose time is modelled
     #[arg(long, value_name = "CHIP", default_value = "h100", value_parser = chip_parser())]
