@@ -329,6 +329,8 @@ impl ValueEnum for Variance {
         Some(PossibleValue::new(match self {
             Variance::FixedSmall => "small",
             Variance::FixedLarge => "large",
+            Variance::Learned => "learned",
+            Variance::LearnedRange => "learned-range",
         }))
     }
 }

@@ -14,6 +14,18 @@ pub enum Variance {
     FixedSmall,
     /// That of the forward step, right for standard normal data. Bad with few steps.
     FixedLarge,
+    /// The second half of the network's output channels is its logarithm (Table 2, "learned diagonal").
+    Learned,
+    /// The second half of the channels is v of log variance = (v + 1)/2 log beta + (1 - v)/2 log of the posterior's
+    /// (Nichol, Dhariwal 2021).
+    LearnedRange,
+}
+
+impl Variance {
+    /// Whether the network has twice as many output channels as images have, the second half for the variance.
+    pub fn is_learned(self) -> bool {
+        matches!(self, Variance::Learned | Variance::LearnedRange)
+    }
 }
 
 /// Algorithm 2 over falling `timesteps`, with x_0 clipped as in the authors' code. From t to the next
@@ -42,6 +54,9 @@ pub(super) fn steps(
             (None, _) => 0.0,
             (Some(_), Variance::FixedSmall) => (b * kept).sqrt(),
             (Some(_), Variance::FixedLarge) => b.sqrt(),
+            (Some(_), Variance::Learned | Variance::LearnedRange) => {
+                unreachable!("the configuration was checked")
+            }
         };
         Step {
             on_x0: alpha_bar_previous.sqrt() * b / (1.0 - alpha_bar),

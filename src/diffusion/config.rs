@@ -1,6 +1,8 @@
 //! The diffusion process as a diffusers pipeline folder describes it: `scheduler_config.json`.
 
 use super::ancestral::Variance;
+use super::prediction::PredictionType;
+use super::sampler::Sampler;
 use super::schedule::{BetaSchedule, Schedule};
 use super::timesteps::Spacing;
 use serde::{Deserialize, Serialize};
@@ -15,15 +17,6 @@ pub enum ConfigError {
     Unsupported { option: &'static str, value: String, instead: &'static str },
     #[error("{steps} sampling steps do not fit {timesteps} timesteps with an offset of {offset}")]
     Steps { steps: usize, timesteps: usize, offset: usize },
-}
-
-/// What the network predicts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum PredictionType {
-    /// The noise, as in the paper.
-    #[default]
-    Epsilon,
 }
 
 /// The options of diffusers' DDPM and DDIM schedulers that matter here; the defaults are theirs. Values that
@@ -110,6 +103,22 @@ impl SchedulerConfig {
             return Err(ConfigError::Steps { steps, timesteps, offset });
         }
         Ok(self.timestep_spacing.timesteps(timesteps, steps, offset))
+    }
+
+    /// Refuses what no sampler takes yet.
+    pub(super) fn check_sampling(&self, sampler: Sampler) -> Result<(), ConfigError> {
+        let refuse =
+            |option, value: String, instead| Err(ConfigError::Unsupported { option, value, instead });
+        if self.prediction_type != PredictionType::Epsilon {
+            let value = format!("{:?}", self.prediction_type);
+            return refuse("prediction_type", value, "samplers take epsilon");
+        }
+        match sampler {
+            Sampler::Ancestral(variance) if variance.is_learned() => {
+                refuse("variance_type", format!("{variance:?}"), "samplers take a fixed variance")
+            }
+            _ => Ok(()),
+        }
     }
 
     fn timesteps(&self) -> usize {

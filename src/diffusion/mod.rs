@@ -8,15 +8,17 @@ mod ancestral;
 mod config;
 mod ddim;
 mod objective;
+mod prediction;
 mod reverse;
 mod sampler;
 mod schedule;
 mod timesteps;
 
 pub use ancestral::Variance;
-pub use config::{ConfigError, PredictionType, SchedulerConfig};
+pub use config::{ConfigError, SchedulerConfig};
 pub use ddim::Ddim;
 pub use objective::Objective;
+pub use prediction::{Linear, PredictionType};
 pub use reverse::Reverse;
 pub use sampler::{Sampler, Step, Trajectory};
 pub use schedule::{BetaSchedule, Schedule};

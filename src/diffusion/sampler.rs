@@ -19,6 +19,7 @@ impl Sampler {
     /// # Errors
     /// If the configuration has an option that is not supported, or `steps` does not fit its timesteps.
     pub fn trajectory(self, config: &SchedulerConfig, steps: usize) -> Result<Trajectory, ConfigError> {
+        config.check_sampling(self)?;
         let schedule = config.schedule()?;
         let timesteps = config.sampling_timesteps(steps)?;
         let clip = config.clip();

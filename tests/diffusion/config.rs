@@ -38,8 +38,8 @@ fn trained_betas_take_the_place_of_the_schedule() {
 #[test]
 fn unsupported_options_are_refused_by_name() {
     for (text, name) in [
-        (r#"{"prediction_type": "v_prediction"}"#, "v_prediction"),
-        (r#"{"variance_type": "learned_range"}"#, "learned_range"),
+        (r#"{"prediction_type": "flow"}"#, "flow"),
+        (r#"{"variance_type": "fixed_huge"}"#, "fixed_huge"),
         (r#"{"beta_schedule": "laplace"}"#, "laplace"),
         (r#"{"timestep_spacing": "karras"}"#, "karras"),
         (r#"{"thresholding": true}"#, "thresholding"),

@@ -4,6 +4,7 @@
 mod common;
 
 mod config;
+mod prediction;
 mod samplers;
 mod schedule;
 mod timesteps;
