@@ -86,7 +86,9 @@ fn record(
     }
     let r = geometry.kernel;
     let all_channels = channels.iter().sum();
-    let weight = parameter(&[out_channels, r, r, all_channels], [dtype, DType::F32], &mut tape)?;
+    // An upsampled input's weights are added up before they are rounded.
+    let weight_dtype = if geometry.upsample { DType::F32 } else { dtype };
+    let weight = parameter(&[out_channels, r, r, all_channels], [weight_dtype, DType::F32], &mut tape)?;
     let bias = parameter(&[out_channels], [DType::F32; 2], &mut tape)?;
     let epilogue = Epilogue { bias: Some(&bias), ..Epilogue::default() };
     let y = conv(&mut tape, &inputs.iter().collect::<Vec<_>>(), &weight, epilogue, &geometry);
@@ -116,6 +118,11 @@ fn rates(program: &Program, operations: f64) -> Result<[f64; 3], Box<dyn Error>>
         for (launch, time) in program.launches().iter().zip(program.profile()?) {
             let entry = launch.kernel.entry;
             let family = ["fprop", "dgrad", "wgrad"].iter().position(|family| entry.contains(family));
+            let family = family.or(match entry {
+                "fold_phases" => Some(0),
+                "unfold_phases" => Some(2),
+                _ => None,
+            });
             let second_pass = of_wgrad && entry.starts_with("sum_slices");
             of_wgrad = family == Some(2);
             if let Some(family) = family.or(second_pass.then_some(2)) {

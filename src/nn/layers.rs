@@ -46,7 +46,11 @@ impl Convolution {
 
     /// Convolves the concatenation of `inputs`, each `[N, H, W, C]`.
     pub fn forward(&self, pass: &mut Pass, inputs: &[&Tensor], added: Added) -> Tensor {
-        let weight = pass.factor(&self.weight, inputs[0].dtype());
+        let weight = match self.geometry.upsample {
+            // Their sums are rounded instead.
+            true => pass.parameter(&self.weight),
+            false => pass.factor(&self.weight, inputs[0].dtype()),
+        };
         let bias = pass.parameter(&self.bias);
         let Added { per_image, residual, unrounded } = added;
         let epilogue = Epilogue { bias: Some(&bias), per_image, residual, f32_result: unrounded };

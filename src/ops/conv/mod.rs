@@ -51,7 +51,8 @@ impl Epilogue<'_> {
 /// `inputs`: one tensor `[N,H,W,C]`, or two that count as concatenated along C; `weight`: `[K,R,R,C]`. The result is
 /// `[N,P,Q,K]` with P, Q from [`Geometry::output`].
 ///
-/// Inputs and weights are all f32, or all bf16, the weights being a copy of f32 ones. In bf16 products are summed on
+/// Inputs and weights are all f32, or all bf16, the weights being a copy of f32 ones; but for an upsampled bf16 input
+/// they are the f32 ones, which are added up before they are rounded. In bf16 products are summed on
 /// tensor cores, and all numbers of channels are multiples of 8; or an image of fewer channels, or to fewer, keeps its
 /// height and width and gets a bias alone. The result and the residual have the inputs' type, and
 /// so have their gradients; bias, addend per image, their gradients and that of the weights are f32 in any case.
@@ -70,13 +71,15 @@ pub fn conv(
     let in_bf16 = inputs[0].dtype() == DType::BF16;
     let rounded = in_bf16 && !epilogue.f32_result;
     let y = tape.temporary(&shape.output(), if rounded { DType::BF16 } else { DType::F32 });
+    let factor = if in_bf16 { bf16::factor(tape, geometry, weight) } else { weight.clone() };
     let fprop = if in_bf16 { bf16::fprop } else { fprop::launch };
-    fprop(tape, &shape, inputs, weight, &epilogue, &y);
+    fprop(tape, &shape, inputs, &factor, &epilogue, &y);
 
     let backward = Backward {
         shape,
         inputs: inputs.iter().copied().cloned().collect(),
         weight: weight.clone(),
+        factor,
         bias: epilogue.bias.cloned(),
         per_image: epilogue.per_image.cloned(),
         residual: epilogue.residual.cloned(),
@@ -121,6 +124,8 @@ struct Backward {
     shape: Shape,
     inputs: Vec<Tensor>,
     weight: Tensor,
+    /// The weights as the kernels multiply with them.
+    factor: Tensor,
     bias: Option<Tensor>,
     per_image: Option<Tensor>,
     residual: Option<Tensor>,
@@ -133,7 +138,7 @@ impl Backward {
         let wgrad = if in_bf16 { bf16::wgrad } else { wgrad::launch };
         for (number, input) in self.inputs.iter().enumerate() {
             if let Some(dx) = tape.contribute(input) {
-                dgrad(tape, &self.shape, number, &self.weight, dy, &dx);
+                dgrad(tape, &self.shape, number, &self.factor, dy, &dx);
             }
         }
         let inputs: Vec<&Tensor> = self.inputs.iter().collect();

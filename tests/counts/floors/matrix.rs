@@ -64,6 +64,10 @@ pub fn convolutions(bench: &Bench) -> Vec<(Vec<KernelCounts>, Option<f64>)> {
         let sums = |launch: &&Launch| launch.kernel.entry.contains("sum");
         program.launches().iter().filter(sums).for_each(|launch| bench.device.launch(launch).unwrap());
     }
+    // The weights of an upsampled input.
+    let program = program_of::<bf16, f32>(bench, INNER, &Geometry::UP_3X3);
+    let folds = |launch: &&Launch| launch.kernel.entry.ends_with("fold_phases");
+    program.launches().iter().filter(folds).for_each(|launch| bench.device.launch(launch).unwrap());
     // No operation sums bf16 tensors one by one: convolutions have their channels by eights.
     let by_fours = |launch: &&Launch| launch.kernel.entry == "image_sums_bf16_4";
     let by_fours = on_tensor_cores.launches().iter().find(by_fours).expect("the gradient of a bias");
@@ -75,6 +79,11 @@ pub fn convolutions(bench: &Bench) -> Vec<(Vec<KernelCounts>, Option<f64>)> {
 
 /// Forward and backward of a layer.
 fn program<T: Element>(bench: &Bench, layer: Layer) -> Program {
+    program_of::<T, T>(bench, layer, &Geometry::SAME_3X3)
+}
+
+/// The same with weights of `W` in any geometry.
+fn program_of<T: Element, W: Element>(bench: &Bench, layer: Layer, geometry: &Geometry) -> Program {
     let Layer { channels, out_channels } = layer;
     let mut tape = Tape::training();
     let shape = [IMAGES, SIDE, SIDE, channels];
@@ -82,10 +91,10 @@ fn program<T: Element>(bench: &Bench, layer: Layer) -> Program {
     let first = layer == FIRST;
     let x =
         if first { bench.input::<T>(&mut tape, &shape) } else { bench.parameter::<T, T>(&mut tape, &shape) };
-    let weight = bench.parameter::<T, f32>(&mut tape, &[out_channels, 3, 3, channels]);
+    let weight = bench.parameter::<W, f32>(&mut tape, &[out_channels, 3, 3, channels]);
     let bias = bench.parameter::<f32, f32>(&mut tape, &[out_channels]);
     let epilogue = Epilogue { bias: Some(&bias), ..Epilogue::default() };
-    let y = conv(&mut tape, &[&x], &weight, epilogue, &Geometry::SAME_3X3);
+    let y = conv(&mut tape, &[&x], &weight, epilogue, geometry);
     let dy = bench.input::<T>(&mut tape, y.shape());
     tape.backward(&y, &dy);
     tape.compile(&bench.device).unwrap()

@@ -48,7 +48,8 @@ fn blocks(launch: &Launch, family: &str, (rows, columns): (usize, usize)) -> usi
         }
         _ => {
             let inputs = number("c0").div_ceil(columns) + number("c1").div_ceil(columns);
-            number("out_channels").div_ceil(rows) * number("kernel") * number("kernel") * inputs
+            let taps = (number("kernel") << number("up")).pow(2);
+            number("out_channels").div_ceil(rows) * taps * inputs
         }
     }
 }

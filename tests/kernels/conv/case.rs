@@ -75,14 +75,25 @@ impl Case {
         let bias = addends.then(|| wide(&[k]));
         let per_image = addends.then(|| wide(&[self.images, k]));
         let mut tensor = |shape: &[usize]| self.exact(&wide(shape));
+        let inputs = (0..self.channels.len()).map(|number| tensor(&self.input(number))).collect();
+        let mut weight = tensor(&self.weight());
+        if self.folds() {
+            weight.iter_mut().for_each(|weight| *weight = (*weight * 32.0).round().clamp(-63.0, 63.0) / 32.0);
+        }
         Data {
-            inputs: (0..self.channels.len()).map(|number| tensor(&self.input(number))).collect(),
-            weight: tensor(&self.weight()),
+            inputs,
+            weight,
             bias,
             per_image,
             residual: addends.then(|| tensor(&self.output())),
             dy: tensor(&self.output()),
         }
+    }
+
+    /// Whether the kernels add up several weights and round the sum. The weights of [`Case::data`] are such that up to
+    /// four of them add up to a bf16 number.
+    pub fn folds(&self) -> bool {
+        self.dtype == DType::BF16 && self.geometry.upsample
     }
 
     /// The numbers, rounded to the element type.
@@ -118,7 +129,9 @@ impl Case {
     /// The weights on the tape, with a gradient in f32.
     pub fn weights(&self, recording: &mut Recording, data: &Data) -> Tensor {
         match self.dtype {
-            DType::BF16 => recording.parameter_bf16(&self.weight(), &data.weight, DType::F32),
+            DType::BF16 if !self.folds() => {
+                recording.parameter_bf16(&self.weight(), &data.weight, DType::F32)
+            }
             _ => recording.parameter(&self.weight(), &data.weight),
         }
     }

@@ -6,4 +6,5 @@ mod case;
 mod few;
 mod forward;
 mod linear;
+mod phases;
 mod traffic;

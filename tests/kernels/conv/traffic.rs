@@ -28,7 +28,9 @@ fn program(device: &Device, channels: &[usize], out_channels: usize, geometry: &
         })
         .collect();
     let weights = [out_channels, r, r, channels.iter().sum()];
-    let weight = parameter(&mut tape, DType::BF16, DType::F32, &weights);
+    // What is added up before it is rounded comes in f32.
+    let dtype = if geometry.upsample { DType::F32 } else { DType::BF16 };
+    let weight = parameter(&mut tape, dtype, DType::F32, &weights);
     let inputs: Vec<&Tensor> = inputs.iter().collect();
     let y = conv(&mut tape, &inputs, &weight, Epilogue::default(), geometry);
     let dy = parameter(&mut tape, DType::BF16, DType::BF16, y.shape());

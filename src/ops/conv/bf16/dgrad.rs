@@ -2,6 +2,7 @@
 
 use super::super::shape::{Shape, count};
 use super::super::tiles::{Tile, choose};
+use super::phases::Phases;
 use crate::device::{Call, In, Out};
 use crate::graph::{Contribution, Tape, Tensor};
 use crate::kernels::conv as kernels;
@@ -37,6 +38,7 @@ const VARIANTS: [(Tile, Launcher); 5] = [
 
 /// dx = dy * w, turned round, for input number `input`.
 pub fn launch(tape: &mut Tape, shape: &Shape, input: usize, weight: &Tensor, dy: &Tensor, dx: &Contribution) {
+    let phases = Phases::of(&shape.geometry);
     let stride = shape.geometry.stride;
     let channels = shape.channels[input];
     let first_channel = if input == 0 { 0 } else { shape.channels[0] };
@@ -57,9 +59,9 @@ pub fn launch(tape: &mut Tape, shape: &Shape, input: usize, weight: &Tensor, dy:
         count(shape.out_height),
         count(shape.out_width),
         count(shape.out_channels),
-        count(shape.geometry.kernel),
+        count(phases.kernel),
         count(stride),
-        count(shape.geometry.pad.before()),
+        count(phases.pad),
         shape.geometry.up(),
     );
     let (x, y) = tile.grid(pixels, channels);

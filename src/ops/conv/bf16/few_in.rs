@@ -72,7 +72,7 @@ pub fn grid(pixels: usize, channels: usize) -> (usize, usize) {
 pub fn wgrad(tape: &mut Tape, shape: &Shape, x: &Tensor, dy: &Tensor, dw: &Tensor) {
     let (rows, columns) = (shape.out_channels.div_ceil(64), shape.weights().div_ceil(32));
     let parts = Parts::new(shape, rows * columns);
-    parts.sum(tape, dw, |tape, sums| {
+    parts.sum(tape, shape, dw, |tape, sums| {
         let usual = usual(shape.channels[0], shape);
         let launcher = if usual { kernels::bf16_few_in_wgrad_3x3x3 } else { kernels::bf16_few_in_wgrad_any };
         let call = launcher(

@@ -60,7 +60,7 @@ pub fn dgrad(tape: &mut Tape, shape: &Shape, weight: &Tensor, dy: &Tensor, dx: &
 pub fn wgrad(tape: &mut Tape, shape: &Shape, x: &Tensor, dy: &Tensor, dw: &Tensor) {
     let blocks = shape.channels[0].div_ceil(CHANNELS);
     let parts = Parts::new(shape, blocks);
-    parts.sum(tape, dw, |tape, sums| {
+    parts.sum(tape, shape, dw, |tape, sums| {
         let call = kernels::bf16_few_out_wgrad(
             x.input(),
             dy.input(),

@@ -3,6 +3,7 @@
 use super::super::Epilogue;
 use super::super::shape::{Shape, count};
 use super::super::tiles::{Tile, choose};
+use super::phases::Phases;
 use crate::device::{Call, DType, In, Out};
 use crate::graph::{Tape, Tensor};
 use crate::kernels::conv as kernels;
@@ -48,8 +49,10 @@ pub fn launch(
     epilogue: &Epilogue,
     y: &Tensor,
 ) {
-    let pixels = shape.out_pixels();
-    let (tile, launcher) = choose(&VARIANTS, pixels, shape.out_channels, 1);
+    let phases = Phases::of(&shape.geometry);
+    let up = shape.geometry.up();
+    let pixels = shape.out_pixels() / phases.count;
+    let (tile, launcher) = choose(&VARIANTS, pixels, shape.out_channels, phases.count);
     let in_bf16 = y.dtype() == DType::BF16;
     let call = launcher(
         inputs[0].input(),
@@ -65,14 +68,14 @@ pub fn launch(
         count(shape.width),
         count(shape.channels[0]),
         count(shape.channels[1]),
-        count(shape.out_height),
-        count(shape.out_width),
+        count(shape.out_height >> up),
+        count(shape.out_width >> up),
         count(shape.out_channels),
-        count(shape.geometry.kernel),
+        count(phases.kernel),
         count(shape.geometry.stride),
-        count(shape.geometry.pad.before()),
-        shape.geometry.up(),
+        count(phases.pad),
+        up,
     );
     let (x, y) = tile.grid(pixels, shape.out_channels);
-    tape.launch(call.grid(x * y, 1, 1));
+    tape.launch(call.grid(x * y, 1, phases.count));
 }

@@ -8,10 +8,13 @@ mod few_in;
 mod few_out;
 mod fprop;
 mod parts;
+mod phases;
 mod wgrad;
 
 use super::Epilogue;
+use super::geometry::Geometry;
 use super::shape::Shape;
+use crate::device::DType;
 use crate::graph::{Contribution, Tape, Tensor};
 
 /// Elements of 16 bytes.
@@ -47,6 +50,17 @@ impl Kernels {
             ),
         }
     }
+}
+
+/// The weights that the kernels multiply with: the f32 ones of an upsampled input's convolution folded, all others as
+/// they are, in bf16.
+///
+/// # Panics
+/// If they are of another type.
+pub(super) fn factor(tape: &mut Tape, geometry: &Geometry, weight: &Tensor) -> Tensor {
+    let dtype = if geometry.upsample { DType::F32 } else { DType::BF16 };
+    assert_eq!(weight.dtype(), dtype, "the weights of a bf16 convolution, {geometry:?}");
+    if geometry.upsample { phases::fold(tape, weight) } else { weight.clone() }
 }
 
 /// y = x * w + epilogue.
