@@ -2,8 +2,10 @@
 //! and costed for a chip.
 
 mod row;
+mod timing;
 
 pub use row::{Row, rows};
+pub use timing::{Timing, timings};
 
 use crate::device::Device;
 use crate::device::soft::count::KernelCounts;

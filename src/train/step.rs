@@ -1,7 +1,7 @@
 //! One training step as a program: noise, network, loss, gradient, Adam.
 
 use crate::checkpoint::TrainingState;
-use crate::device::{self, Buffer, DType, Device};
+use crate::device::{self, Buffer, DType, Device, Kernel};
 use crate::diffusion::{Objective, Sampler, Variance};
 use crate::graph::{Program, Tape};
 use crate::history::History;
@@ -12,6 +12,7 @@ use crate::sample::BatchSampler;
 use anyhow::Result;
 use std::ops::Range;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Steps whose losses stay readable: as many as the optimiser's norms.
 const HISTORY: usize = 1024;
@@ -75,7 +76,7 @@ impl TrainingStep {
         let losses = History::new(device, HISTORY)?;
         let size = settings.network.size;
         let shape = [settings.batch, size, size, unet.config().in_channels];
-        let images = Arc::new(device.alloc::<u8>(shape.iter().product())?);
+        let images = Arc::new(device.alloc_zeroed::<u8>(shape.iter().product())?);
 
         let step = optimizer.state().step.clone();
         let schedule = settings.diffusion.schedule()?;
@@ -97,6 +98,12 @@ impl TrainingStep {
     pub fn run(&self, pixels: &[u8]) -> device::Result<()> {
         self.images.write(0, pixels)?;
         self.program.run()
+    }
+
+    /// Runs a step on the images of the last one, and gives the device time of each launch.
+    pub fn profile(&self) -> device::Result<Vec<(&'static Kernel, Duration)>> {
+        let times = self.program.profile()?;
+        Ok(self.program.launches().iter().map(|launch| launch.kernel).zip(times).collect())
     }
 
     pub fn unet(&self) -> &UNet {

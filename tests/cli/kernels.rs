@@ -51,6 +51,16 @@ fn hot_spots() {
 }
 
 #[test]
+fn times_of_a_step() {
+    let table = succeed("kernels time --batch 1 --device soft");
+    assert!(table.starts_with("One training step of shapes16 with 1 image on soft"), "{table}");
+    let share = |line: &str| line.strip_suffix('%')?.split_whitespace().last()?.parse::<f64>().ok();
+    let shares: Vec<f64> = table.lines().filter_map(share).collect();
+    assert!(shares.is_sorted_by(|a, b| a >= b) && shares.len() > 10, "{table}");
+    assert!((shares.iter().sum::<f64>() - 100.0).abs() < 0.1 * shares.len() as f64, "{table}");
+}
+
+#[test]
 fn names_that_are_not() {
     let error = fail("kernels show fprop_64x46");
     assert!(error.contains("fprop_64x46") && error.contains("fprop_64x64"), "{error}");

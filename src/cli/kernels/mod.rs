@@ -6,13 +6,15 @@ mod name;
 mod page;
 mod show;
 mod table;
+mod time;
 
 use super::Outcome;
+use super::device::DeviceArg;
 use crate::device::model::Chip;
 use crate::device::soft::count::KernelCounts;
 use crate::nn::Precision;
 use crate::run::{Preset, Settings};
-use crate::survey::{rows, survey};
+use crate::survey::{rows, survey, timings};
 use anyhow::Result;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use std::io::{self, Write};
@@ -37,6 +39,7 @@ pub struct Args {
 #[derive(clap::Subcommand)]
 enum Command {
     Show(ShowArgs),
+    Time(TimeArgs),
 }
 
 /// Print a kernel's PTX with what each line did
@@ -51,10 +54,19 @@ struct ShowArgs {
     steps: Steps,
 }
 
-/// What is counted, and for which chip.
+/// Measure how long each kernel of a training step takes on a device
 #[derive(clap::Args)]
-struct Steps {
-    /// Network of the steps that are counted
+struct TimeArgs {
+    #[command(flatten)]
+    workload: Workload,
+    #[command(flatten)]
+    device: DeviceArg,
+}
+
+/// Whose steps are looked at.
+#[derive(clap::Args)]
+struct Workload {
+    /// Network of the steps
     #[arg(long, value_name = "NAME", default_value = "shapes16")]
     preset: Preset,
     /// Images of a step
@@ -63,6 +75,13 @@ struct Steps {
     /// What the network computes in: bf16 on tensor cores, or f32
     #[arg(long, value_enum, default_value_t = Precision::Bf16)]
     dtype: Precision,
+}
+
+/// What is counted, and for which chip.
+#[derive(clap::Args)]
+struct Steps {
+    #[command(flatten)]
+    workload: Workload,
     /// Chip whose time is modelled
     #[arg(long, value_name = "CHIP", default_value = "h100", value_parser = chip_parser())]
     chip: Chip,
@@ -73,28 +92,39 @@ fn chip_parser() -> impl TypedValueParser<Value = Chip> {
     PossibleValuesParser::new(chips).map(|name| Chip::named(&name).expect("one of the possible values"))
 }
 
-impl Steps {
+impl Workload {
     fn settings(&self) -> Settings {
         // No image is read.
         let data = self.preset.source().unwrap_or(crate::data::Source::Shapes);
         Settings { batch: self.batch as usize, dtype: self.dtype, ..self.preset.settings(data) }
     }
 
+    /// The network and the images, in a phrase.
+    fn name(&self) -> String {
+        let Workload { preset, batch, .. } = self;
+        let images = if *batch == 1 { "image" } else { "images" };
+        format!("{} with {batch} {images}", preset.name())
+    }
+}
+
+impl Steps {
     fn count(&self) -> Result<Vec<KernelCounts>> {
-        survey(&self.settings())
+        survey(&self.workload.settings())
     }
 
     /// What was counted, in a phrase.
     fn what(&self) -> String {
-        let Steps { preset, batch, .. } = self;
-        let images = if *batch == 1 { "image" } else { "images" };
-        format!("one training step and one sampling step of {} with {batch} {images}", preset.name())
+        format!("one training step and one sampling step of {}", self.workload.name())
     }
 }
 
 pub fn run(Args { command, count, json, steps }: Args) -> Result<Outcome> {
     match command {
         Some(Command::Show(ShowArgs { name, html, steps })) => show::show(&name, html.as_deref(), &steps)?,
+        Some(Command::Time(TimeArgs { workload, device })) => {
+            let device = device.open()?;
+            print(&time::table(&timings(&device, &workload.settings())?, &workload, &device.name()))?;
+        }
         None if count => {
             let rows = rows(&steps.count()?, &steps.chip);
             print(&if json { table::json(&rows, &steps)? } else { table::table(&rows, &steps) })?;

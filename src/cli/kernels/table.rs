@@ -79,8 +79,8 @@ pub fn json(rows: &[Row], steps: &Steps) -> Result<String> {
     let kernels: Vec<Value> = rows.iter().map(Row::json).collect();
     let pipes: Vec<&str> = Pipe::ALL.iter().map(|pipe| pipe.name()).collect();
     let all = json!({
-        "preset": steps.preset.name(),
-        "batch": steps.batch,
+        "preset": steps.workload.preset.name(),
+        "batch": steps.workload.batch,
         "chip": steps.chip.name,
         "pipes": pipes,
         "kernels": kernels,
