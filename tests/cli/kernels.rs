@@ -53,7 +53,7 @@ fn hot_spots() {
 #[test]
 fn times_of_a_step() {
     let table = succeed("kernels time --batch 1 --device soft");
-    assert!(table.starts_with("One training step of shapes16 with 1 image on soft"), "{table}");
+    assert!(table.contains("One training step of shapes16 with 1 image on soft"), "{table}");
     let share = |line: &str| line.strip_suffix('%')?.split_whitespace().last()?.parse::<f64>().ok();
     let shares: Vec<f64> = table.lines().filter_map(share).collect();
     assert!(shares.is_sorted_by(|a, b| a >= b) && shares.len() > 10, "{table}");
