@@ -6,8 +6,9 @@
 use super::checker::Checker;
 use super::memory::Touch;
 use super::registers::{set_valid, valid};
-use super::watched::{Mode, Watched};
+use super::watched::{Mode, Run, Watched};
 use crate::device::soft::exec::access::read_place;
+use crate::device::soft::exec::tile::put_back;
 use crate::device::soft::exec::{Body, Inst, Warp};
 use crate::ptx::typed::{MbarrierOp, Op};
 
@@ -166,31 +167,47 @@ impl Body for WholeRun {
         // SAFETY: the caller keeps the contract of `Handler`.
         unsafe {
             let (together, single) = (ip.add(1), ip.add(2));
-            let table = &warp.block.code.watched;
-            let run = &table.runs[(*ip).imm as usize];
+            let run = &warp.block.code.watched.runs[(*ip).imm as usize];
             // By chance other warps come in between the single instructions, sometimes.
             let whole = warp.active == !0 && warp.block.chance.is_none_or(|chance| chance.below(4) != 0);
-            if !whole || run.reads.iter().any(|read| valid(warp, *read) != !0) {
-                return single;
+            if whole && !run.is_close && is_clean(warp, run) {
+                return together;
             }
-            let checker = &mut *warp.block.checker;
-            for load in &run.loads {
-                let site = run.first + load;
-                let reference = &table.list[site as usize].references[0];
-                let mut written = true;
-                let wrong = checker.reference(warp, site, reference, !0, |checker, touch| {
-                    checker.races(warp, touch);
-                    written &= checker.missing(touch).is_none();
-                });
-                if wrong != 0 || !written {
-                    return single;
-                }
-            }
-            for write in &run.writes {
-                set_valid(warp, *write, !0, !0);
-            }
-            together
+            put_back::<L>(warp, run.tiles);
+            single
         }
+    }
+}
+
+/// Whether nothing is wrong with the registers and memory that a run of a whole warp reads. What it writes is valid
+/// then.
+///
+/// # Safety
+/// As for [`parts`].
+#[inline(always)]
+unsafe fn is_clean(warp: &Warp, run: &Run) -> bool {
+    // SAFETY: the caller's contract.
+    unsafe {
+        if run.reads.iter().any(|read| valid(warp, *read) != !0) {
+            return false;
+        }
+        let checker = &mut *warp.block.checker;
+        for load in &run.loads {
+            let site = run.first + load;
+            let reference = &warp.block.code.watched.list[site as usize].references[0];
+            let mut written = true;
+            let wrong = checker.reference(warp, site, reference, reference.lanes, |checker, touch| {
+                checker.races(warp, touch);
+                written &= checker.missing(touch).is_none();
+            });
+            if wrong != 0 || !written {
+                return false;
+            }
+        }
+        for write in &run.writes {
+            set_valid(warp, *write, !0, !0);
+        }
+        true
     }
 }
 

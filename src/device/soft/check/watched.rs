@@ -59,6 +59,10 @@ pub struct Run {
     pub reads: Vec<Number>,
     /// Registers that hold something afterwards.
     pub writes: Vec<Number>,
+    /// The tiles that it works on.
+    pub tiles: u64,
+    /// The checks look at more than registers and memory: at each instruction on its own.
+    pub is_close: bool,
 }
 
 /// One typed instruction, for the watch in front of it.

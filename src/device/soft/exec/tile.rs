@@ -141,10 +141,12 @@ pub fn leave(level: Level) -> Handler {
     handler::<Leave>(level)
 }
 
+/// Puts those tiles of a set back that the warp has.
+///
 /// # Safety
 /// The tiles of `set` belong to the warp's code, and the CPU has level `L`.
 #[inline(always)]
-pub(super) unsafe fn put_back<const L: u8>(warp: &mut Warp, set: u64) {
+pub unsafe fn put_back<const L: u8>(warp: &mut Warp, set: u64) {
     let mut tiles = warp.tiled & set;
     warp.tiled &= !set;
     while tiles != 0 {

@@ -61,7 +61,7 @@ pub(super) struct Emitter<'a> {
 
 pub(super) fn lower(entry: &Entry, module: &Module, addresses: &[u64], options: &Options) -> Result<Code> {
     let (checked, targeted) = (options.check.is_some(), targeted(entry));
-    let tiling = if checked { Tiling::none(entry) } else { tiles::find(entry, &targeted) };
+    let tiling = tiles::find(entry, &targeted);
     let allocation = allocate(entry, SINK_PREDICATE + 1, &tiling.registers());
     let Some(allocation) = allocation.filter(|a| a.preds < NEGATED as usize) else {
         return Err(LowerError { line: entry.line, message: "too many registers".to_string() });
@@ -124,7 +124,7 @@ impl<'a> Emitter<'a> {
             }
             if at >= covered {
                 let place = self.insts.len();
-                let run = if self.checked { self.product(at, targeted)? } else { self.fused(at, targeted)? };
+                let run = self.fused(at, targeted)?;
                 first = at;
                 covered = at + run.max(1);
                 if let Some(plan) = plan {
@@ -156,7 +156,7 @@ impl<'a> Emitter<'a> {
     /// last one covers.
     fn fused(&mut self, at: usize, targeted: &[bool]) -> Result<usize> {
         self.leave_tiles(at);
-        match self.mma_run(at) {
+        match self.mma_run(at)? {
             0 => self.product(at, targeted),
             covered => Ok(covered),
         }

@@ -1,6 +1,7 @@
 //! Finds runs of instructions that [`crate::device::soft::exec::product`] does as one.
 
 use super::emit::{Emitter, Operands, Result};
+use super::watch::WITH_WATCH;
 use crate::device::soft::exec::product::{Base, FragmentLoad, MAX_BASES, Product, outer_products};
 use crate::ptx::ast::Type;
 use crate::ptx::typed::{AddressSpace, Float, Instruction, Op, Operand, Reg, Rounding};
@@ -229,9 +230,8 @@ impl Emitter<'_> {
         }
         let covers = product.covers;
         if self.checked {
-            self.watch_run(at, covers)?;
-            // Every instruction has a watch in front of it.
-            product.covers = 2 * covers;
+            self.watch_run(at, covers, 0)?;
+            product.covers *= WITH_WATCH;
         }
         let imm = self.add_product(product);
         self.emit(handler, Operands { imm, ..Operands::default() });

@@ -3,6 +3,7 @@
 
 use super::emit::{Emitter, Operands, Result};
 use super::liveness::{is_live, reads, writes};
+use super::watch::WITH_WATCH;
 use crate::device::soft::exec::fragment::{Factor, MAX_BASES, Source};
 use crate::device::soft::exec::mma_run::{self, Base, MAX_SIDE, MAX_STEPS, MmaRun};
 use crate::device::soft::exec::tile::{self, MAX_TILES, SLOTS, Tile};
@@ -103,11 +104,6 @@ pub(super) struct Tiling {
 }
 
 impl Tiling {
-    /// No runs.
-    pub fn none(entry: &Entry) -> Tiling {
-        Tiling { tiles: Vec::new(), runs: HashMap::new(), stale: vec![0; entry.code.len()] }
-    }
-
     /// All sums.
     pub fn registers(&self) -> Vec<Reg> {
         self.tiles.iter().flat_map(Sums::registers).collect()
@@ -224,7 +220,7 @@ impl Tiling {
 
 /// Finds the runs of an entry.
 pub(super) fn find(entry: &Entry, targeted: &[bool]) -> Tiling {
-    let mut tiling = Tiling::none(entry);
+    let mut tiling = Tiling { tiles: Vec::new(), runs: HashMap::new(), stale: vec![0; entry.code.len()] };
     let mut at = 0;
     while at < entry.code.len() {
         let run = tiling.run(entry, targeted, at);
@@ -271,8 +267,8 @@ impl Emitter<'_> {
 
     /// Puts one instruction in front of the run that begins at typed instruction `at`, if there is one; how many
     /// instructions it covers.
-    pub(super) fn mma_run(&mut self, at: usize) -> usize {
-        let Some(run) = self.tiling.runs.remove(&at) else { return 0 };
+    pub(super) fn mma_run(&mut self, at: usize) -> Result<usize> {
+        let Some(run) = self.tiling.runs.remove(&at) else { return Ok(0) };
         let mut lowered = MmaRun { set: run.set(), covers: run.covers, ..MmaRun::default() };
         let mut loaded = HashMap::new();
         for step in &run.steps {
@@ -295,10 +291,14 @@ impl Emitter<'_> {
         exports.retain(|(reg, _)| is_live(self.entry, reg.0 as usize, at + run.covers));
         exports.sort_by_key(|(reg, _)| reg.0);
         lowered.exports = exports.into_iter().map(|(reg, source)| (source, self.place_of(reg))).collect();
+        if self.checked {
+            self.watch_run(at, run.covers, lowered.set)?;
+            lowered.covers *= WITH_WATCH;
+        }
         let handler = mma_run::handler_of(&lowered, self.level);
         let imm = self.add_mma_run(lowered);
         self.emit(handler, Operands { imm, ..Operands::default() });
-        run.covers
+        Ok(run.covers)
     }
 
     /// Notes where the registers of a load come from, and the address.

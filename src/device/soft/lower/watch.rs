@@ -15,6 +15,9 @@ use crate::ptx::typed::{
 };
 use std::collections::HashMap;
 
+/// Decoded instructions of one that a superinstruction stands for: a watch, and the instruction itself.
+pub(super) const WITH_WATCH: usize = 2;
+
 /// A table without instructions.
 pub(super) fn table(entry: &Entry) -> Table {
     let named = |register: &Register| (register.name.clone(), register.ty.bytes());
@@ -49,9 +52,9 @@ impl Emitter<'_> {
     }
 
     /// Puts a watch in front of a superinstruction that stands for the `count` instructions from `at` on, which
-    /// have watches of their own.
-    pub(super) fn watch_run(&mut self, at: usize, count: usize) -> Result<()> {
-        let mut run = Run { first: self.watched.list.len() as u32, ..Run::default() };
+    /// have watches of their own, and works on the tiles of a set.
+    pub(super) fn watch_run(&mut self, at: usize, count: usize, tiles: u64) -> Result<()> {
+        let mut run = Run { first: self.watched.list.len() as u32, tiles, ..Run::default() };
         let mut written = Vec::new();
         for (index, instruction) in self.entry.code[at..at + count].iter().enumerate() {
             for number in self.numbers(&instruction.src, ALWAYS)? {
@@ -64,9 +67,10 @@ impl Emitter<'_> {
                     written.push(number);
                 }
             }
-            if matches!(instruction.op, Op::Load(_)) {
+            if matches!(instruction.op, Op::Load(_) | Op::LoadMatrix { .. }) {
                 run.loads.push(index as u32);
             }
+            run.is_close |= !self.values(instruction)?.is_empty() || self.remark(instruction).is_some();
         }
         run.writes = written;
         let imm = self.watched.runs.len() as i32;
