@@ -1,16 +1,26 @@
-//! A small network: a training step and a sampling step.
+//! A small network in each precision: a training step and a sampling step.
 
 use crate::common::device::device;
 use ddpm_ptx::data::Source;
-use ddpm_ptx::nn::UNet;
+use ddpm_ptx::nn::{Precision, UNet};
 use ddpm_ptx::run::{Network, Preset, Settings};
 use ddpm_ptx::train::TrainingStep;
 
 #[test]
-fn a_training_step_and_a_sampling_step() {
+fn in_f32() {
+    a_training_step_and_a_sampling_step(Precision::F32, 12);
+}
+
+#[test]
+fn in_bf16() {
+    a_training_step_and_a_sampling_step(Precision::Bf16, 16);
+}
+
+/// In a network whose lower level has so many channels.
+fn a_training_step_and_a_sampling_step(dtype: Precision, channels: usize) {
     let network =
-        Network { size: 8, channels: vec![8, 12], attention: vec![4], layers: 1, groups: 4, dropout: 0.2 };
-    let settings = Settings { network, batch: 3, ..Preset::Shapes16.settings(Source::Shapes) };
+        Network { size: 8, channels: vec![8, channels], attention: vec![4], layers: 1, groups: 4, dropout: 0.2 };
+    let settings = Settings { network, dtype, batch: 3, ..Preset::Shapes16.settings(Source::Shapes) };
     let unet = UNet::new(settings.network.unet().unwrap()).unwrap();
     let pixels: Vec<u8> =
         (0..settings.batch * 64 * unet.config().in_channels).map(|i| (i * 37 % 256) as u8).collect();
