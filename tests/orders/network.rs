@@ -18,8 +18,14 @@ fn in_bf16() {
 
 /// In a network whose lower level has so many channels.
 fn a_training_step_and_a_sampling_step(dtype: Precision, channels: usize) {
-    let network =
-        Network { size: 8, channels: vec![8, channels], attention: vec![4], layers: 1, groups: 4, dropout: 0.2 };
+    let network = Network {
+        size: 8,
+        channels: vec![8, channels],
+        attention: vec![4],
+        layers: 1,
+        groups: 4,
+        dropout: 0.2,
+    };
     let settings = Settings { network, dtype, batch: 3, ..Preset::Shapes16.settings(Source::Shapes) };
     let unet = UNet::new(settings.network.unet().unwrap()).unwrap();
     let pixels: Vec<u8> =
