@@ -2,8 +2,9 @@
 
 use super::layout::{Init, Layout, Slot};
 use super::pass::Pass;
+use crate::device::DType;
 use crate::graph::Tensor;
-use crate::ops::conv::{self, Epilogue, Geometry};
+use crate::ops::conv::{self, Epilogue, Geometry, Shortcut};
 use crate::ops::group_norm::{Activation, group_norm};
 
 /// Weights that let a layer pass on the variance of what it gets.
@@ -26,6 +27,8 @@ pub(super) struct Added<'a> {
     pub per_image: Option<&'a Tensor>,
     /// Of the output's shape.
     pub residual: Option<&'a Tensor>,
+    /// A 1 x 1 convolution instead of that, and its inputs.
+    pub shortcut: Option<(&'a Convolution, &'a [&'a Tensor])>,
     /// Whether the sums are written in f32 whatever the network computes in: its last layer.
     pub unrounded: bool,
 }
@@ -46,15 +49,22 @@ impl Convolution {
 
     /// Convolves the concatenation of `inputs`, each `[N, H, W, C]`.
     pub fn forward(&self, pass: &mut Pass, inputs: &[&Tensor], added: Added) -> Tensor {
+        let (weight, bias) = self.bind(pass, inputs[0].dtype());
+        let Added { per_image, residual, shortcut, unrounded } = added;
+        let bound = shortcut.map(|(shortcut, inputs)| (shortcut.bind(pass, inputs[0].dtype()), inputs));
+        let shortcut = bound.as_ref().map(|((weight, bias), inputs)| Shortcut { inputs, weight, bias });
+        let epilogue = Epilogue { bias: Some(&bias), per_image, residual, shortcut, f32_result: unrounded };
+        conv::conv(pass.tape, inputs, &weight, epilogue, &self.geometry)
+    }
+
+    /// Weight and bias, as they meet activations of type `dtype`.
+    fn bind(&self, pass: &mut Pass, dtype: DType) -> (Tensor, Tensor) {
         let weight = match self.geometry.upsample {
             // Their sums are rounded instead.
             true => pass.parameter(&self.weight),
-            false => pass.factor(&self.weight, inputs[0].dtype()),
+            false => pass.factor(&self.weight, dtype),
         };
-        let bias = pass.parameter(&self.bias);
-        let Added { per_image, residual, unrounded } = added;
-        let epilogue = Epilogue { bias: Some(&bias), per_image, residual, f32_result: unrounded };
-        conv::conv(pass.tape, inputs, &weight, epilogue, &self.geometry)
+        (weight, pass.parameter(&self.bias))
     }
 }
 

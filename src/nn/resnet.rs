@@ -47,16 +47,16 @@ impl ResnetBlock {
     /// `inputs`: one tensor, or two that stand for their concatenation, which is never made. `time`: SiLU of
     /// the time embedding.
     pub fn forward(&self, pass: &mut Pass, inputs: &[&Tensor], time: &Tensor) -> Tensor {
-        let shortcut = match (&self.conv_shortcut, inputs) {
-            (Some(conv), _) => conv.forward(pass, inputs, Added::default()),
-            (None, [x]) => (*x).clone(),
+        let bypass = match (&self.conv_shortcut, inputs) {
+            (Some(conv), _) => Added { shortcut: Some((conv, inputs)), ..Added::default() },
+            (None, [x]) => Added { residual: Some(*x), ..Added::default() },
             (None, _) => unreachable!("a concatenation has more channels than the block puts out"),
         };
         let per_image = self.time_emb_proj.forward(pass, time, None);
         let h = self.norm1.forward_silu(pass, inputs);
         let h = self.conv1.forward(pass, &[&h], Added { per_image: Some(&per_image), ..Added::default() });
         let h = self.norm2.forward_silu_dropout(pass, &h);
-        let y = self.conv2.forward(pass, &[&h], Added { residual: Some(&shortcut), ..Added::default() });
+        let y = self.conv2.forward(pass, &[&h], bypass);
         pass.name(&self.name, &y);
         y
     }

@@ -55,6 +55,13 @@ impl Sum {
         self.add(f64::from(a) * f64::from(b));
     }
 
+    /// Adds the terms of another sum.
+    pub fn append(&mut self, other: &Sum) {
+        self.value += other.value;
+        self.magnitude += other.magnitude;
+        self.terms += other.terms;
+    }
+
     pub fn value(&self) -> f64 {
         self.value
     }

@@ -4,6 +4,7 @@
 //! Every sum has an order that depends neither on the tile nor on the number of images, so that an image's result is
 //! the same bits in any batch. The gradients of weights and biases sum over the batch, in the order of its images.
 
+mod backward;
 mod bf16;
 mod dgrad;
 mod fprop;
@@ -14,9 +15,9 @@ mod wgrad;
 
 pub use geometry::{Geometry, Padding};
 
-use super::add::{contribute_written, pass_gradient};
 use crate::device::DType;
 use crate::graph::{Tape, Tensor};
+use backward::{Backward, Products};
 use shape::Shape;
 
 /// What is added to a convolution's result before it is stored.
@@ -28,13 +29,28 @@ pub struct Epilogue<'a> {
     pub per_image: Option<&'a Tensor>,
     /// `[N,P,Q,K]`.
     pub residual: Option<&'a Tensor>,
+    /// Instead of a residual, where height and width are kept.
+    pub shortcut: Option<Shortcut<'a>>,
     /// Whether a sum of bf16 products is stored as it is rather than rounded to bf16: the network's result.
     pub f32_result: bool,
+}
+
+/// A 1 x 1 convolution of tensors of the result's height and width, whose sum goes on where that of the convolution
+/// that it is added to ends: the bypass of a block that changes the number of channels.
+#[derive(Debug, Clone, Copy)]
+pub struct Shortcut<'a> {
+    /// One tensor `[N,P,Q,D]`, or two that count as concatenated along D; of the type of the convolution's inputs.
+    pub inputs: &'a [&'a Tensor],
+    /// `[K,1,1,D]`, of the type of the convolution's weights.
+    pub weight: &'a Tensor,
+    /// `[K]`.
+    pub bias: &'a Tensor,
 }
 
 impl Epilogue<'_> {
     fn check(&self, output: [usize; 4]) {
         let [images, _, _, channels] = output;
+        assert!(self.residual.is_none() || self.shortcut.is_none(), "a residual besides a shortcut");
         let expected = |tensor: Option<&Tensor>, shape: &[usize], what| {
             if let Some(tensor) = tensor {
                 assert_eq!(tensor.shape(), shape, "the {what} of a convolution");
@@ -43,6 +59,11 @@ impl Epilogue<'_> {
         expected(self.bias, &[channels], "bias");
         expected(self.per_image, &[images, channels], "addend per image");
         expected(self.residual, &output, "residual");
+        if let Some(Shortcut { inputs, weight, bias }) = self.shortcut {
+            let shape = Shape::new(inputs, weight, &Geometry::POINTWISE);
+            assert_eq!(shape.output(), output, "the shortcut of a convolution");
+            expected(Some(bias), &[channels], "shortcut's bias");
+        }
     }
 }
 
@@ -66,24 +87,28 @@ pub fn conv(
     epilogue: Epilogue,
     geometry: &Geometry,
 ) -> Tensor {
+    let in_bf16 = inputs[0].dtype() == DType::BF16;
+    if let Some(shortcut) = epilogue.shortcut.filter(|_| !in_bf16) {
+        let bias = Epilogue { bias: Some(shortcut.bias), ..Epilogue::default() };
+        let bypass = conv(tape, shortcut.inputs, shortcut.weight, bias, &Geometry::POINTWISE);
+        let epilogue = Epilogue { residual: Some(&bypass), shortcut: None, ..epilogue };
+        return conv(tape, inputs, weight, epilogue, geometry);
+    }
     let shape = Shape::new(inputs, weight, geometry);
     epilogue.check(shape.output());
-    let in_bf16 = inputs[0].dtype() == DType::BF16;
     let rounded = in_bf16 && !epilogue.f32_result;
     let y = tape.temporary(&shape.output(), if rounded { DType::BF16 } else { DType::F32 });
     let factor = if in_bf16 { bf16::factor(tape, geometry, weight) } else { weight.clone() };
     let fprop = if in_bf16 { bf16::fprop } else { fprop::launch };
     fprop(tape, &shape, inputs, &factor, &epilogue, &y);
 
-    let backward = Backward {
-        shape,
-        inputs: inputs.iter().copied().cloned().collect(),
-        weight: weight.clone(),
-        factor,
-        bias: epilogue.bias.cloned(),
-        per_image: epilogue.per_image.cloned(),
-        residual: epilogue.residual.cloned(),
-    };
+    let mut products = vec![Products::new(shape, inputs, weight, factor, epilogue.bias)];
+    if let Some(Shortcut { inputs, weight, bias }) = epilogue.shortcut {
+        let shape = Shape::new(inputs, weight, &Geometry::POINTWISE);
+        products.push(Products::new(shape, inputs, weight, weight.clone(), Some(bias)));
+    }
+    let (per_image, residual) = (epilogue.per_image.cloned(), epilogue.residual.cloned());
+    let backward = Backward { products, per_image, residual };
     let out = y.clone();
     tape.on_backward(move |tape| {
         if let Some(dy) = tape.gradient(&out) {
@@ -117,53 +142,4 @@ pub fn linear(
     let epilogue = Epilogue { bias, residual: residual.as_ref(), ..Epilogue::default() };
     let y = conv(tape, &[&x.reshape(&image(channels))], &weight, epilogue, &Geometry::POINTWISE);
     y.reshape(&[outer, &[out_channels]].concat())
-}
-
-/// What the way back needs.
-struct Backward {
-    shape: Shape,
-    inputs: Vec<Tensor>,
-    weight: Tensor,
-    /// The weights as the kernels multiply with them.
-    factor: Tensor,
-    bias: Option<Tensor>,
-    per_image: Option<Tensor>,
-    residual: Option<Tensor>,
-}
-
-impl Backward {
-    fn launch(&self, tape: &mut Tape, dy: &Tensor) {
-        let in_bf16 = self.inputs[0].dtype() == DType::BF16;
-        let dgrad = if in_bf16 { bf16::dgrad } else { dgrad::launch };
-        let wgrad = if in_bf16 { bf16::wgrad } else { wgrad::launch };
-        for (number, input) in self.inputs.iter().enumerate() {
-            if let Some(dx) = tape.contribute(input) {
-                dgrad(tape, &self.shape, number, &self.factor, dy, &dx);
-            }
-        }
-        let inputs: Vec<&Tensor> = self.inputs.iter().collect();
-        contribute_written(tape, &self.weight, |tape, dw| wgrad(tape, &self.shape, &inputs, dy, dw));
-        self.launch_sums(tape, dy);
-        if let Some(residual) = &self.residual {
-            pass_gradient(tape, residual, dy);
-        }
-    }
-
-    /// The gradients of what was added to many pixels.
-    fn launch_sums(&self, tape: &mut Tape, dy: &Tensor) {
-        let wanted = |tensor: &Option<Tensor>| tensor.clone().filter(|tensor| tape.wants_gradient(tensor));
-        let (bias, per_image) = (wanted(&self.bias), wanted(&self.per_image));
-        if bias.is_none() && per_image.is_none() {
-            return;
-        }
-        let sums = wgrad::image_sums(tape, dy);
-        if let Some(bias) = bias {
-            contribute_written(tape, &bias, |tape, gradient| {
-                wgrad::sum_slices(tape, &sums, self.shape.images, gradient);
-            });
-        }
-        if let Some(per_image) = per_image {
-            pass_gradient(tape, &per_image, &sums);
-        }
-    }
 }

@@ -145,7 +145,7 @@ impl Case {
     }
 
     /// A tensor whose gradient has its own element type.
-    fn activation(&self, recording: &mut Recording, shape: &[usize], data: &[f32]) -> Tensor {
+    pub fn activation(&self, recording: &mut Recording, shape: &[usize], data: &[f32]) -> Tensor {
         match self.dtype {
             DType::BF16 => recording.parameter_bf16(shape, data, DType::BF16),
             _ => recording.parameter(shape, data),
@@ -189,7 +189,7 @@ impl Case {
         self.products(&self.sums_of_products(data))
     }
 
-    fn sums_of_products(&self, data: &Data) -> Vec<Sum> {
+    pub fn sums_of_products(&self, data: &Data) -> Vec<Sum> {
         let mut sums = vec![Sum::default(); self.output().iter().product()];
         self.for_each_product(|y, number, x, w| sums[y].add_product(data.inputs[number][x], data.weight[w]));
         sums
@@ -210,7 +210,7 @@ impl Case {
     }
 
     /// Sums of products that are stored in the element type.
-    fn rounded(&self, sums: &[Sum]) -> Vec<Expected> {
+    pub fn rounded(&self, sums: &[Sum]) -> Vec<Expected> {
         let products = self.products(sums);
         if self.dtype == DType::BF16 {
             products.into_iter().map(Expected::in_bf16).collect()

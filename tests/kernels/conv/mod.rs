@@ -7,4 +7,5 @@ mod few;
 mod forward;
 mod linear;
 mod phases;
+mod shortcut;
 mod traffic;

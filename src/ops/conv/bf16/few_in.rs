@@ -18,7 +18,10 @@ const BLOCKS: usize = 1024;
 /// # Panics
 /// If the epilogue has more than a bias, or the result is wanted in f32.
 pub fn fprop(tape: &mut Tape, shape: &Shape, x: &Tensor, weight: &Tensor, epilogue: &Epilogue, y: &Tensor) {
-    let other = epilogue.per_image.is_some() || epilogue.residual.is_some() || epilogue.f32_result;
+    let other = epilogue.per_image.is_some()
+        || epilogue.residual.is_some()
+        || epilogue.shortcut.is_some()
+        || epilogue.f32_result;
     assert!(!other, "a bf16 convolution of {} channels adds a bias alone", shape.channels[0]);
     let call = kernel(shape.channels[0], shape)(
         x.input(),

@@ -17,7 +17,7 @@ const CHANNELS: usize = 64;
 /// # Panics
 /// If the epilogue has more than a bias.
 pub fn fprop(tape: &mut Tape, shape: &Shape, x: &Tensor, weight: &Tensor, epilogue: &Epilogue, y: &Tensor) {
-    let other = epilogue.per_image.is_some() || epilogue.residual.is_some();
+    let other = epilogue.per_image.is_some() || epilogue.residual.is_some() || epilogue.shortcut.is_some();
     assert!(!other, "a bf16 convolution to {} channels adds a bias alone", shape.out_channels);
     let in_bf16 = y.dtype() == DType::BF16;
     let call = kernels::bf16_few_out(

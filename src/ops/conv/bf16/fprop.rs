@@ -13,11 +13,17 @@ type Launcher = fn(
     In<bf16>,
     Option<In<bf16>>,
     In<bf16>,
+    Option<In<bf16>>,
+    Option<In<bf16>>,
+    Option<In<bf16>>,
+    Option<In<f32>>,
     Option<In<f32>>,
     Option<In<f32>>,
     Option<In<bf16>>,
     Option<Out<bf16>>,
     Option<Out<f32>>,
+    u32,
+    u32,
     u32,
     u32,
     u32,
@@ -54,11 +60,18 @@ pub fn launch(
     let pixels = shape.out_pixels() / phases.count;
     let (tile, launcher) = choose(&VARIANTS, pixels, shape.out_channels, phases.count);
     let in_bf16 = y.dtype() == DType::BF16;
+    let shortcut =
+        |number: usize| epilogue.shortcut.and_then(|shortcut| shortcut.inputs.get(number).copied());
+    let shortcut_channels = |number| shortcut(number).map_or(0, |z| z.shape()[3]);
     let call = launcher(
         inputs[0].input(),
         inputs.get(1).map(|second| second.input()),
         weight.input(),
+        shortcut(0).map(Tensor::input),
+        shortcut(1).map(Tensor::input),
+        epilogue.shortcut.map(|shortcut| shortcut.weight.input()),
         epilogue.bias.map(Tensor::input),
+        epilogue.shortcut.map(|shortcut| shortcut.bias.input()),
         epilogue.per_image.map(Tensor::input),
         epilogue.residual.map(Tensor::input),
         in_bf16.then(|| y.output()),
@@ -68,6 +81,8 @@ pub fn launch(
         count(shape.width),
         count(shape.channels[0]),
         count(shape.channels[1]),
+        count(shortcut_channels(0)),
+        count(shortcut_channels(1)),
         count(shape.out_height >> up),
         count(shape.out_width >> up),
         count(shape.out_channels),
