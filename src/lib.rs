@@ -30,7 +30,7 @@
 //! - [`ptx`], [`device`]: the language, and the two devices; [`kernels`]: a typed launcher for each kernel;
 //! - [`graph`], [`ops`]: recorded programs, and what is recorded in them;
 //! - [`diffusion`], [`nn`], [`optim`], [`data`], [`checkpoint`]: the paper, the network, Adam, images, files;
-//! - [`train`], [`sample`]: the jobs, with [`run`] for what a run's folder holds and [`picture`] for what one looks at;
+//! - [`train`], [`sample`], [`neighbours`]: the jobs, with [`run`] for what a run's folder holds and [`picture`] for what one looks at;
 //! - [`cli`]: the command line.
 
 pub mod atomic;
@@ -42,6 +42,7 @@ pub mod diffusion;
 pub mod graph;
 pub mod history;
 pub mod kernels;
+pub mod neighbours;
 pub mod nn;
 pub mod ops;
 pub mod optim;

@@ -4,6 +4,7 @@ mod device;
 mod doctor;
 mod interrupt;
 mod kernels;
+mod neighbours;
 mod progress;
 mod sample;
 mod train;
@@ -26,6 +27,7 @@ enum Command {
     Sample(sample::Args),
     Doctor(doctor::Args),
     Kernels(Box<kernels::Args>),
+    Neighbours(neighbours::Args),
 }
 
 /// What a command did that is not an error.
@@ -50,6 +52,7 @@ pub fn run() -> ExitCode {
         Command::Sample(args) => sample::run(args),
         Command::Doctor(args) => doctor::run(args),
         Command::Kernels(args) => kernels::run(*args),
+        Command::Neighbours(args) => neighbours::run(&args),
     };
     match outcome {
         Ok(Outcome::Done) => ExitCode::SUCCESS,

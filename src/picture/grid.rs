@@ -14,8 +14,15 @@ const VISIBLE: usize = 64;
 /// # Panics
 /// If there is no image.
 pub fn grid(images: &Pictures) -> Pictures {
+    rows(images, columns(images.count()))
+}
+
+/// The same in rows of so many images.
+///
+/// # Panics
+/// If there is no image or no column.
+pub fn rows(images: &Pictures, columns: usize) -> Pictures {
     let [height, width, channels] = images.shape();
-    let columns = columns(images.count());
     let rows = images.count().div_ceil(columns);
     let scale = (VISIBLE / height.max(width)).max(1);
     let gap = ((height.max(width) * scale) as f32 * GAP).ceil() as usize;

@@ -8,7 +8,7 @@ mod npz;
 mod png;
 
 pub use curve::{LossPoint, loss_curve};
-pub use grid::grid;
+pub use grid::{grid, rows};
 pub use npz::NpzFile;
 pub use png::write_png;
 

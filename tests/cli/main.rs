@@ -4,6 +4,7 @@ mod check;
 mod errors;
 mod interrupt;
 mod kernels;
+mod neighbours;
 mod sample;
 mod train;
 
