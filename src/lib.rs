@@ -30,7 +30,8 @@
 //! - [`ptx`], [`device`]: the language, and the two devices; [`kernels`]: a typed launcher for each kernel;
 //! - [`graph`], [`ops`]: recorded programs, and what is recorded in them;
 //! - [`diffusion`], [`nn`], [`optim`], [`data`], [`checkpoint`]: the paper, the network, Adam, images, files;
-//! - [`train`], [`sample`], [`neighbours`]: the jobs, with [`run`] for what a run's folder holds and [`picture`] for what one looks at;
+//! - [`train`], [`sample`], [`interchange`], [`neighbours`]: the jobs, with [`run`] for what a run's folder holds and
+//!   [`picture`] for what one looks at;
 //! - [`cli`]: the command line.
 
 pub mod atomic;
@@ -41,11 +42,13 @@ pub mod device;
 pub mod diffusion;
 pub mod graph;
 pub mod history;
+pub mod interchange;
 pub mod kernels;
 pub mod neighbours;
 pub mod nn;
 pub mod ops;
 pub mod optim;
+pub mod pickle;
 pub mod picture;
 pub mod ptx;
 pub mod random;

@@ -11,11 +11,6 @@ pub enum CheckpointError {
     /// A folder without what makes it a checkpoint.
     #[error("{} holds no {what}", folder.display())]
     Missing { folder: PathBuf, what: String },
-    #[error(
-        "{} is a pickle, which can run code when it is read: convert it to safetensors first \
-         (in diffusers: save_pretrained with safe_serialization)", path.display()
-    )]
-    Pickle { path: PathBuf },
     #[error("{}: {source}", file.display())]
     Config { file: PathBuf, source: ConfigError },
     /// A file that is not what its name says.

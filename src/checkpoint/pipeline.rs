@@ -7,18 +7,25 @@
 //! scheduler/scheduler_config.json
 //! ```
 //!
-//! Older folders have everything at the root, and older names for the weights of attention; both are read.
+//! Older folders have everything at the root, older names for the weights of attention, and weights in a pickle
+//! (`diffusion_pytorch_model.bin`), which is read without being obeyed.
 
 use super::tensor_file::{self, TensorFile};
-use super::{CheckpointError, Result};
+use super::{CheckpointError, Result, names};
 use crate::atomic;
 use crate::nn::{DIFFUSERS_VERSION, UNet, UNetConfig};
 use serde_json::{Value, json};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-const WEIGHTS: &str = "diffusion_pytorch_model.safetensors";
-const PICKLE: &str = "diffusion_pytorch_model.bin";
+/// Files of weights that diffusers writes, the first of which is the one written here. Half precision has a name of
+/// its own.
+const WEIGHTS: [&str; 4] = [
+    "diffusion_pytorch_model.safetensors",
+    "diffusion_pytorch_model.bin",
+    "diffusion_pytorch_model.fp16.safetensors",
+    "diffusion_pytorch_model.fp16.bin",
+];
 
 /// Pipelines that are this network and a schedule, and nothing else.
 const PIPELINES: [&str; 3] = ["DDPMPipeline", "DDIMPipeline", "PNDMPipeline"];
@@ -76,7 +83,7 @@ pub(super) fn fill(folder: &Path, unet: &UNet, weights: &[f32], scheduler: &Valu
     }
     let config = unet_folder.join("config.json");
     fs::write(&config, unet.config().to_json()).map_err(CheckpointError::io(&config))?;
-    tensor_file::write(&unet_folder.join(WEIGHTS), tensor_file::arena("", unet.layout(), weights))?;
+    tensor_file::write(&unet_folder.join(WEIGHTS[0]), tensor_file::arena("", unet.layout(), weights))?;
     write_json(&folder.join("scheduler/scheduler_config.json"), scheduler)
 }
 
@@ -109,30 +116,17 @@ fn read_config(file: &Path) -> Result<UNet> {
 }
 
 fn read_weights(folder: &Path, unet: &UNet) -> Result<Vec<f32>> {
-    let path = folder.join(WEIGHTS);
-    if !path.is_file() {
-        let pickle = folder.join(PICKLE);
-        if pickle.is_file() {
-            return Err(CheckpointError::Pickle { path: pickle });
-        }
-        return Err(CheckpointError::Missing { folder: folder.to_path_buf(), what: WEIGHTS.into() });
-    }
+    let path = WEIGHTS.iter().map(|name| folder.join(name)).find(|path| path.is_file());
+    let path = path.ok_or_else(|| {
+        let what = format!("weights: none of {} is there", WEIGHTS.join(", "));
+        CheckpointError::Missing { folder: folder.to_path_buf(), what }
+    })?;
     let file = TensorFile::open(&path)?;
     let mut tensors = file.tensors()?;
-    tensors.rename(present_name)?;
+    tensors.rename(names::of_old_diffusers)?;
     let weights = tensors.take_arena(unet.layout(), "")?;
     tensors.nothing_left()?;
     Ok(weights)
-}
-
-/// The name of today for a name of the first google/ddpm-* files.
-fn present_name(name: &str) -> String {
-    let renamed =
-        [(".query.", ".to_q."), (".key.", ".to_k."), (".value.", ".to_v."), (".proj_attn.", ".to_out.0.")];
-    match renamed.iter().find(|(old, _)| name.contains(old)) {
-        Some((old, new)) if name.contains(".attentions.") => name.replace(old, new),
-        _ => name.to_string(),
-    }
 }
 
 fn read_text(file: &Path) -> Result<String> {

@@ -1,15 +1,15 @@
-//! Arenas in safetensors files.
+//! Arenas in files: read from safetensors and from torch's, written as safetensors.
 
-use super::{CheckpointError, Result};
+use super::stored::Stored;
+use super::{CheckpointError, Result, torch_file};
 use crate::nn::{Entry, Layout};
-use half::{bf16, f16};
-use safetensors::tensor::{Dtype, SafeTensors, TensorView, View};
+use safetensors::tensor::{Dtype, SafeTensors, View};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The bytes of a safetensors file.
+/// The bytes of a file of tensors: safetensors, or what `torch.save` wrote.
 pub struct TensorFile {
     path: PathBuf,
     bytes: Vec<u8>,
@@ -21,41 +21,61 @@ impl TensorFile {
         Ok(TensorFile { path: path.to_path_buf(), bytes })
     }
 
-    /// The tensors by name.
+    /// The tensors by name. What kind of file it is shows in its first bytes, whatever its name says.
     ///
     /// # Errors
-    /// If the file is cut short or is no safetensors file.
+    /// If the file is cut short or is no file of tensors.
     pub fn tensors(&self) -> Result<Tensors<'_>> {
+        let found = if torch_file::is_torch(&self.bytes) { self.of_torch()? } else { self.of_safetensors()? };
+        Ok(Tensors { path: &self.path, found })
+    }
+
+    fn of_safetensors(&self) -> Result<BTreeMap<String, Stored<'_>>> {
         let file = SafeTensors::deserialize(&self.bytes).map_err(|error| {
             let reason = format!("is not a whole safetensors file ({error}); it may have been cut short");
             CheckpointError::malformed(&self.path, reason)
         })?;
-        let views = file.tensors().into_iter().collect();
-        Ok(Tensors { path: &self.path, views })
+        Ok(file.tensors().into_iter().map(|(name, view)| (name, Stored::from(view))).collect())
+    }
+
+    fn of_torch(&self) -> Result<BTreeMap<String, Stored<'_>>> {
+        torch_file::tensors(&self.bytes).map_err(|reason| {
+            CheckpointError::malformed(&self.path, format!("is no whole torch file of weights: {reason}"))
+        })
     }
 }
 
 /// Tensors of a file that nobody has taken yet.
 pub struct Tensors<'a> {
     path: &'a Path,
-    views: BTreeMap<String, TensorView<'a>>,
+    found: BTreeMap<String, Stored<'a>>,
 }
 
 impl<'a> Tensors<'a> {
+    /// Where they are.
+    pub fn path(&self) -> &Path {
+        self.path
+    }
+
+    /// Shape of a tensor.
+    pub fn shape(&self, name: &str) -> Option<&[usize]> {
+        self.found.get(name).map(|tensor| tensor.shape.as_slice())
+    }
+
     /// Gives tensors other names.
     ///
     /// # Errors
     /// If two get the same.
     pub fn rename(&mut self, new_name: impl Fn(&str) -> String) -> Result<()> {
         let mut renamed = BTreeMap::new();
-        for (name, view) in std::mem::take(&mut self.views) {
+        for (name, tensor) in std::mem::take(&mut self.found) {
             let new = new_name(&name);
-            if renamed.insert(new.clone(), view).is_some() {
+            if renamed.insert(new.clone(), tensor).is_some() {
                 let reason = format!("is there twice: as {name} and by its present name");
                 return Err(CheckpointError::tensor(self.path, &new, reason));
             }
         }
-        self.views = renamed;
+        self.found = renamed;
         Ok(())
     }
 
@@ -65,29 +85,28 @@ impl<'a> Tensors<'a> {
     /// If a tensor of the layout is missing, or has another shape or an element type that is not a float's.
     pub fn take_arena(&mut self, layout: &Layout, prefix: &str) -> Result<Vec<f32>> {
         // All are looked at before memory is asked for: the layout comes from a file, too.
-        let mut views = HashMap::new();
+        let mut tensors = HashMap::new();
         for entry in layout.entries() {
-            views.insert(entry.name.as_str(), self.take_view(entry, prefix)?);
+            tensors.insert(entry.name.as_str(), self.take_fitting(entry, prefix)?);
         }
         layout.pack(|entry| {
-            let view = &views[entry.name.as_str()];
-            to_f32(view).map_err(|reason| {
+            tensors[entry.name.as_str()].to_f32().map_err(|reason| {
                 CheckpointError::tensor(self.path, &format!("{prefix}{}", entry.name), reason)
             })
         })
     }
 
-    fn take_view(&mut self, entry: &Entry, prefix: &str) -> Result<TensorView<'a>> {
+    fn take_fitting(&mut self, entry: &Entry, prefix: &str) -> Result<Stored<'a>> {
         let name = format!("{prefix}{}", entry.name);
-        let Some(view) = self.views.remove(&name) else {
+        let Some(tensor) = self.found.remove(&name) else {
             return Err(CheckpointError::tensor(self.path, &name, "is missing"));
         };
-        if !entry.accepts(view.shape()) {
+        if !entry.accepts(&tensor.shape) {
             let reason =
-                format!("has shape {:?} where the network has {:?}", view.shape(), entry.checkpoint_shape());
+                format!("has shape {:?} where the network has {:?}", tensor.shape, entry.checkpoint_shape());
             return Err(CheckpointError::tensor(self.path, &name, reason));
         }
-        Ok(view)
+        Ok(tensor)
     }
 
     /// Takes one u64.
@@ -95,38 +114,23 @@ impl<'a> Tensors<'a> {
     /// # Errors
     /// If it is missing, or has another shape or element type.
     pub fn take_counter(&mut self, name: &str) -> Result<u64> {
-        let Some(view) = self.views.remove(name) else {
+        let Some(tensor) = self.found.remove(name) else {
             return Err(CheckpointError::tensor(self.path, name, "is missing"));
         };
-        match <[u8; 8]>::try_from(view.data()) {
-            Ok(bytes) if view.dtype() == Dtype::U64 => Ok(u64::from_le_bytes(bytes)),
-            _ => {
-                let reason = format!("is {:?} of type {:?} and not one U64", view.shape(), view.dtype());
-                Err(CheckpointError::tensor(self.path, name, reason))
-            }
-        }
+        tensor.to_u64().ok_or_else(|| {
+            let reason = format!("is {:?} of type {:?} and not one U64", tensor.shape, tensor.dtype);
+            CheckpointError::tensor(self.path, name, reason)
+        })
     }
 
     /// Refuses what is left.
     pub fn nothing_left(&self) -> Result<()> {
-        match self.views.keys().next() {
+        match self.found.keys().next() {
             Some(name) => {
                 Err(CheckpointError::tensor(self.path, name, "is not part of the network of the config"))
             }
             None => Ok(()),
         }
-    }
-}
-
-fn to_f32(view: &TensorView) -> std::result::Result<Vec<f32>, String> {
-    let data = view.data();
-    let halves =
-        |widen: fn([u8; 2]) -> f32| data.as_chunks::<2>().0.iter().map(|&bytes| widen(bytes)).collect();
-    match view.dtype() {
-        Dtype::F32 => Ok(data.as_chunks::<4>().0.iter().map(|&bytes| f32::from_le_bytes(bytes)).collect()),
-        Dtype::F16 => Ok(halves(|bytes| f16::from_le_bytes(bytes).to_f32())),
-        Dtype::BF16 => Ok(halves(|bytes| bf16::from_le_bytes(bytes).to_f32())),
-        other => Err(format!("has elements of type {other:?}; only F32, F16 and BF16 are read")),
     }
 }
 

@@ -2,6 +2,8 @@
 
 mod device;
 mod doctor;
+mod export;
+mod import;
 mod interrupt;
 mod kernels;
 mod neighbours;
@@ -25,6 +27,8 @@ struct Cli {
 enum Command {
     Train(Box<train::Args>),
     Sample(sample::Args),
+    Import(import::Args),
+    Export(export::Args),
     Doctor(doctor::Args),
     Kernels(Box<kernels::Args>),
     Neighbours(neighbours::Args),
@@ -50,6 +54,8 @@ pub fn run() -> ExitCode {
     let outcome = match cli.command {
         Command::Train(args) => train::run(*args),
         Command::Sample(args) => sample::run(args),
+        Command::Import(args) => import::run(args),
+        Command::Export(args) => export::run(args),
         Command::Doctor(args) => doctor::run(args),
         Command::Kernels(args) => kernels::run(*args),
         Command::Neighbours(args) => neighbours::run(&args),

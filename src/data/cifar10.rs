@@ -1,6 +1,8 @@
 //! The training images of CIFAR-10, from either of the two archives of its authors.
 
-use super::{DataError, Dataset, pickle};
+mod python;
+
+use super::{DataError, Dataset};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -35,7 +37,7 @@ impl Cifar10 {
                 append_binary(&batch, &bytes, &mut planes)?;
             } else {
                 let failed = |reason| DataError::Batch { path: batch.clone(), reason };
-                let images = pickle::cifar_images(&bytes, IMAGE).map_err(failed)?;
+                let images = python::images(&bytes, IMAGE).map_err(failed)?;
                 planes.extend_from_slice(images);
             }
         }

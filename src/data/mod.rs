@@ -6,7 +6,6 @@
 mod cifar10;
 mod folder;
 mod loader;
-mod pickle;
 mod shapes;
 mod source;
 

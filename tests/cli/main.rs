@@ -2,6 +2,7 @@
 
 mod check;
 mod errors;
+mod interchange;
 mod interrupt;
 mod kernels;
 mod neighbours;

@@ -104,7 +104,7 @@ fn a_pickle_that_calls_something_else_is_refused_and_not_obeyed() {
     call.extend(path);
     call.extend(b"\x85Ru.");
     let error = error_of("data_batch_1", &call);
-    assert!(error.contains("made by os mkdir"), "{error}");
+    assert!(error.contains("made by os.mkdir"), "{error}");
     assert!(!target.exists());
     let unknown = error_of("data_batch_1", b"\x80\x02\x82\x01.");
     assert!(unknown.contains("0x82"), "{unknown}");
@@ -115,7 +115,7 @@ fn a_deeply_nested_pickle_does_not_overflow_the_stack() {
     let mut bomb = b"\x80\x02N".to_vec();
     bomb.extend(std::iter::repeat_n(0x85, 5_000_000));
     bomb.push(b'.');
-    assert!(error_of("data_batch_1", &bomb).contains("far more than images"));
+    assert!(error_of("data_batch_1", &bomb).contains("far more values"));
 }
 
 #[test]

@@ -7,7 +7,7 @@ use ddpm_ptx::nn::UNetConfig;
 
 /// Two correct f32 implementations differ by 1e-6 to 4e-6 of the rms (sum orders, PyTorch among them); the
 /// smallest mistake that was tried, a norm_eps of 1e-5 for 1e-6, makes 6e-5.
-const FORWARD: f64 = 1e-5;
+pub const FORWARD: f64 = 1e-5;
 
 /// Root mean square of the error over that of the reference.
 pub fn rms_error(got: &[f32], want: &[f64]) -> f64 {

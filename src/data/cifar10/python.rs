@@ -1,0 +1,42 @@
+//! The python archive's batches: pickled dictionaries.
+
+use crate::pickle::{Pickle, Value};
+
+/// The images of a batch, `image` bytes each: entry `data` of the dictionary, a NumPy array of bytes with one image
+/// a row.
+///
+/// # Errors
+/// What the file is instead, in a few words.
+pub fn images(file: &[u8], image: usize) -> Result<&[u8], String> {
+    let (pickle, _) = Pickle::read(file)?;
+    let batch = pickle.root();
+    if batch.entries().is_none() {
+        return Err("it holds no dictionary".into());
+    }
+    let array = batch.get("data").filter(|data| data.arguments().is_some());
+    let array = array.ok_or("it has no array named data")?;
+    let callee = array.callee().ok_or("its data is no NumPy array")?;
+    if !(callee.module.ends_with(b".multiarray") && callee.name == b"_reconstruct") {
+        return Err(format!("its data is made by {callee}, not a NumPy array"));
+    }
+    let state = array.state().and_then(Value::sequence).unwrap_or_default();
+    let [_, shape, dtype, fortran, bytes] = state.as_slice() else {
+        return Err("its data has no content".into());
+    };
+    let bytes = bytes.bytes().ok_or("its data has no content")?;
+    if !is_u8(*dtype) || fortran.bool() != Some(false) {
+        return Err("its data is not an array of bytes in C order".into());
+    }
+    let Some(&[rows, columns]) = shape.sizes().as_deref().and_then(|sizes| sizes.as_array()) else {
+        return Err("its data does not have two dimensions".into());
+    };
+    if columns != image || rows == 0 || rows.checked_mul(image) != Some(bytes.len()) {
+        return Err(format!("its data is {} bytes as {rows} x {columns}, not N x {image}", bytes.len()));
+    }
+    Ok(bytes)
+}
+
+fn is_u8(dtype: Value) -> bool {
+    let arguments = dtype.arguments().unwrap_or_default();
+    arguments.first().is_some_and(|code| code.bytes() == Some(b"u1"))
+}

@@ -1,0 +1,126 @@
+"""What diffusers reads of this program and the program of diffusers: the same weights, the same predictions.
+
+    python tests/interchange/round_trip.py DDPM PREDICT
+
+DDPM and PREDICT are the program and the example `predict`, built. Needs torch, diffusers, safetensors.
+"""
+
+import json
+import logging
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+import diffusers
+import torch
+from safetensors.torch import load_file, save_file
+
+# Two correct f32 implementations differ by 4e-6 of the predictions' rms, see tests/goldens/README.md.
+ALLOWED = 1e-5
+
+NETWORK = "--size 16 --channels 32,64 --attention 8 --layers 1 --groups 8".split()
+RUN = ["--preset", "shapes16", "--batch", "2", "--steps", "20", "--log-every", "10", "--sample-every", "0"]
+
+# The options in which diffusers' defaults are not those of the paper's networks.
+AUTHORS = {"norm_eps": 1e-6, "freq_shift": 1, "flip_sin_to_cos": False, "downsample_padding": 0, "attention_head_dim": None}
+
+
+class Warnings(logging.Handler):
+    """Collects what diffusers warns of."""
+
+    def __init__(self):
+        super().__init__(logging.WARNING)
+        self.messages = []
+
+    def emit(self, record):
+        self.messages.append(record.getMessage())
+
+
+def load(folder):
+    """The pipeline in a folder, which diffusers must load without a warning."""
+    warnings = Warnings()
+    diffusers.utils.logging.add_handler(warnings)
+    pipeline = diffusers.DDPMPipeline.from_pretrained(folder, low_cpu_mem_usage=False)
+    diffusers.utils.logging.remove_handler(warnings)
+    assert not warnings.messages, warnings.messages
+    return pipeline
+
+
+def run(*command):
+    result = subprocess.run([str(part) for part in command], capture_output=True, text=True)
+    assert result.returncode == 0, f"{command}: {result.stderr}"
+    return result.stdout
+
+
+def compare(what, predict, unet, folder, work):
+    """The largest difference of the two predictions of the network in `folder`, in units of their rms."""
+    size = unet.config.sample_size
+    inputs = {"x": torch.randn(2, unet.config.in_channels, size, size), "t": torch.tensor([7, 640])}
+    save_file(inputs, work / "input.safetensors")
+    run(predict, folder, work / "input.safetensors", work / "output.safetensors")
+    ours = load_file(work / "output.safetensors")["y"]
+    with torch.no_grad():
+        theirs = unet.eval()(inputs["x"], inputs["t"]).sample
+    error = (ours - theirs).square().mean().sqrt().item()
+    largest = (ours - theirs).abs().max().item()
+    scale = theirs.square().mean().sqrt().item()
+    print(f"{what}: eps of rms {scale:.3f} differs by rms {error:.1e}, at most {largest:.1e}")
+    assert error <= ALLOWED * scale and largest <= ALLOWED * max(1, scale), what
+
+
+def random_weights(unet):
+    """Weights none of which is close to zero or one; a fresh network's last layers are."""
+    for name, parameter in unet.named_parameters():
+        gain = "norm" in name and name.endswith("weight")
+        parameter.data = torch.randn_like(parameter) * (0.1 if gain else 0.05) + (1 if gain else 0)
+
+
+def options_of(scheduler):
+    return {name: value for name, value in scheduler.config.items() if not name.startswith("_")}
+
+
+def exported(ddpm, predict, work):
+    run(ddpm, "train", *RUN, *NETWORK, "--device", "soft", "--out", work / "run")
+    weights = {}
+    for kind in ["ema", "raw"]:
+        folder = work / kind
+        run(ddpm, "export", work / "run", folder, "--weights", kind)
+        pipeline = load(folder)
+        compare(f"exported {kind} weights", predict, pipeline.unet, folder, work)
+        weights[kind] = pipeline.unet.conv_in.weight
+        pipeline.set_progress_bar_config(disable=True)
+        images = pipeline(batch_size=1, num_inference_steps=2, output_type="np").images
+        assert images.shape == (1, 16, 16, 3)
+    assert not torch.equal(weights["ema"], weights["raw"])
+
+
+def imported(ddpm, predict, work):
+    blocks = {"down_block_types": ["DownBlock2D", "AttnDownBlock2D"], "up_block_types": ["AttnUpBlock2D", "UpBlock2D"]}
+    common = {"sample_size": 16, "block_out_channels": [32, 64], "layers_per_block": 1, "norm_num_groups": 8, **blocks}
+    for flavour, options, safe in [("defaults", {}, True), ("the authors' options", AUTHORS, False)]:
+        unet = diffusers.UNet2DModel(**common, **options)
+        random_weights(unet)
+        source, folder = work / f"source-{safe}", work / f"imported-{safe}"
+        scheduler = diffusers.DDPMScheduler(variance_type="fixed_large")
+        diffusers.DDPMPipeline(unet=unet, scheduler=scheduler).save_pretrained(source, safe_serialization=safe)
+        run(ddpm, "import", source, folder)
+        kind = "safetensors" if safe else "a pickle"
+        compare(f"imported, diffusers' {flavour}, {kind}", predict, unet, folder, work)
+        again = load(folder)
+        assert options_of(again.scheduler) == options_of(scheduler)
+        assert all(torch.equal(a, b) for a, b in zip(again.unet.parameters(), unet.parameters(), strict=True))
+
+
+def main():
+    ddpm, predict = map(pathlib.Path, sys.argv[1:])
+    torch.manual_seed(11)
+    diffusers.utils.logging.disable_progress_bar()
+    print(json.dumps({"torch": torch.__version__, "diffusers": diffusers.__version__}))
+    with tempfile.TemporaryDirectory() as work:
+        exported(ddpm, predict, pathlib.Path(work))
+        imported(ddpm, predict, pathlib.Path(work))
+    print("diffusers and this program agree")
+
+
+main()
