@@ -27,7 +27,8 @@ pub fn images(file: &[u8], image: usize) -> Result<&[u8], String> {
     if !is_u8(*dtype) || fortran.bool() != Some(false) {
         return Err("its data is not an array of bytes in C order".into());
     }
-    let Some(&[rows, columns]) = shape.sizes().as_deref().and_then(|sizes| sizes.as_array()) else {
+    let shape = shape.sizes().unwrap_or_default();
+    let &[rows, columns] = shape.as_slice() else {
         return Err("its data does not have two dimensions".into());
     };
     if columns != image || rows == 0 || rows.checked_mul(image) != Some(bytes.len()) {
