@@ -37,6 +37,12 @@ impl Bounded {
         Bounded { value, error: inherited + roundings * ROUNDING * value.abs() }
     }
 
+    /// Rounded to bf16 once more.
+    pub fn in_bf16(self) -> Bounded {
+        let Expected { value, allowed } = Expected::from(self).in_bf16();
+        Bounded { value, error: allowed }
+    }
+
     /// A sum in which no term goes through more than `depth` additions.
     pub fn sum(terms: impl IntoIterator<Item = Bounded>, depth: usize) -> Bounded {
         let (mut value, mut error, mut magnitude) = (0.0, 0.0, 0.0);

@@ -9,7 +9,7 @@ mod common;
 mod adam;
 #[path = "../kernels/add.rs"]
 mod add;
-#[path = "../kernels/attention.rs"]
+#[path = "../kernels/attention/mod.rs"]
 mod attention;
 #[path = "../kernels/conv/mod.rs"]
 mod conv;

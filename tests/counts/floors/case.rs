@@ -181,27 +181,36 @@ fn normalisations(bench: &Bench) -> Vec<KernelCounts> {
     counts
 }
 
-/// One head of every size that has kernels of its own, on 4 images of 64 tokens, or of 16 for the short ones.
+/// Heads of every size that has kernels of its own, on 4 images of 16 tokens, for the short ones, and of 64: one head, but two
+/// of 8 channels in bf16, which have a block together.
 fn attentions(bench: &Bench) -> Vec<(Vec<KernelCounts>, Option<f64>)> {
-    let long = [8, 16, 32, 64, 128, 256, 512].map(|head_dim| (head_dim, 64));
-    let short = [16, 32, 64, 128, 256].map(|head_dim| (head_dim, 16));
+    let sizes = [8, 16, 32, 64, 128, 256, 512];
     let mut all = vec![];
-    for (head_dim, tokens) in long.into_iter().chain(short) {
-        let mut tape = Tape::training();
-        let qkv = bench.parameter::<f32, f32>(&mut tape, &[4, tokens, 3 * head_dim]);
-        let y = attention(&mut tape, &qkv, 1);
-        // Each of the products of all queries with all keys.
-        let product = (4 * tokens * tokens * head_dim) as f64;
-        for counts in bench.train::<f32>(tape, &y) {
-            let products = match counts.entry.as_str() {
-                // q k, p v; q k, dy v, ds k; q k, dy v, p dy, ds q.
-                entry if entry.starts_with("attention_forward") => Some(2.0),
-                entry if entry.starts_with("attention_backward_q") => Some(3.0),
-                entry if entry.starts_with("attention_backward_kv") => Some(4.0),
-                _ => None,
-            };
-            all.push((vec![counts], products.map(|products| products * product)));
-        }
+    for (tokens, head_dim) in [16, 64].into_iter().flat_map(|tokens| sizes.map(|size| (tokens, size))) {
+        all.extend(one_attention::<f32>(bench, [4, tokens, 1, head_dim]));
+        all.extend(one_attention::<bf16>(bench, [4, tokens, if head_dim == 8 { 2 } else { 1 }, head_dim]));
     }
     all
+}
+
+fn one_attention<T: Element>(
+    bench: &Bench,
+    [images, tokens, heads, head_dim]: [usize; 4],
+) -> Vec<(Vec<KernelCounts>, Option<f64>)> {
+    let mut tape = Tape::training();
+    let qkv = bench.parameter::<T, T>(&mut tape, &[images, tokens, 3 * heads * head_dim]);
+    let y = attention(&mut tape, &qkv, heads);
+    // Each of the products of all queries with all keys.
+    let product = (images * heads * tokens * tokens * head_dim) as f64;
+    let with_products = |counts: KernelCounts| {
+        let products = match counts.entry.replace("bf16_", "").as_str() {
+            // q k, p v; q k, dy v, ds k; q k, dy v, p dy, ds q.
+            entry if entry.starts_with("attention_forward") => Some(2.0),
+            entry if entry.starts_with("attention_backward_q") => Some(3.0),
+            entry if entry.starts_with("attention_backward_kv") => Some(4.0),
+            _ => None,
+        };
+        (vec![counts], products.map(|products| products * product))
+    };
+    bench.train::<T>(tape, &y).into_iter().map(with_products).collect()
 }
