@@ -5,7 +5,7 @@ use super::device::{DeviceArg, tell_lints};
 use super::interrupt::on_interrupt;
 use super::progress::{Progress, duration, say};
 use crate::data::Source;
-use crate::diffusion::Variance;
+use crate::diffusion::{LossType, PredictionType, Variance};
 use crate::nn::Precision;
 use crate::optim::Decay;
 use crate::run::{LogEntry, Preset, RunFolder, Settings};
@@ -93,9 +93,15 @@ struct Fixed {
     /// beta of the last timestep
     #[arg(long, value_name = "BETA")]
     beta_end: Option<f64>,
-    /// Variance of ancestral sampling: the posterior's (small) or beta (large)
+    /// What the network predicts: the noise, the clean image, the posterior's mean, or v
+    #[arg(long)]
+    predict: Option<PredictionType>,
+    /// Variance of the reverse process: the posterior's, beta, learned, or learned between the two
     #[arg(long)]
     variance: Option<Variance>,
+    /// Squared error of the prediction, variational bound, or both, for a learned variance
+    #[arg(long)]
+    loss: Option<LossType>,
     /// What the network computes in: bf16 on tensor cores, or f32 [default: bf16 if it can]
     #[arg(long)]
     dtype: Option<Precision>,
@@ -152,7 +158,7 @@ impl Args {
         let dtype = self.fixed.as_ref().and_then(|fixed| fixed.dtype);
         settings.dtype = match dtype {
             Some(dtype) => dtype,
-            None => settings.network.unet()?.fastest_precision(),
+            None => settings.unet()?.fastest_precision(),
         };
         self.apply_changeable(&mut settings);
         settings.check()?;
@@ -198,7 +204,7 @@ impl Args {
 
 impl Fixed {
     fn apply(&self, settings: &mut Settings) {
-        let Settings { network, diffusion, adam, .. } = settings;
+        let Settings { network, diffusion, objective, adam, .. } = settings;
         set(&mut adam.learning_rate, &self.lr);
         set(&mut adam.warmup, &self.warmup);
         set(&mut adam.decay, &self.decay.map(|name| name.over(settings.steps)));
@@ -213,7 +219,9 @@ impl Fixed {
         set(&mut diffusion.num_train_timesteps, &self.timesteps);
         set(&mut diffusion.beta_start, &self.beta_start);
         set(&mut diffusion.beta_end, &self.beta_end);
+        set(&mut diffusion.prediction_type, &self.predict);
         set(&mut diffusion.variance_type, &self.variance);
+        set(&mut objective.loss, &self.loss);
         set(&mut settings.batch, &self.batch);
         set(&mut settings.flip, &self.flip);
         set(&mut settings.seed, &self.seed);
@@ -322,7 +330,7 @@ impl ValueEnum for Precision {
 
 impl ValueEnum for Variance {
     fn value_variants<'a>() -> &'a [Variance] {
-        &[Variance::FixedSmall, Variance::FixedLarge]
+        &[Variance::FixedSmall, Variance::FixedLarge, Variance::Learned, Variance::LearnedRange]
     }
 
     fn to_possible_value(&self) -> Option<PossibleValue> {
@@ -331,6 +339,35 @@ impl ValueEnum for Variance {
             Variance::FixedLarge => "large",
             Variance::Learned => "learned",
             Variance::LearnedRange => "learned-range",
+        }))
+    }
+}
+
+impl ValueEnum for PredictionType {
+    fn value_variants<'a>() -> &'a [PredictionType] {
+        &[PredictionType::Epsilon, PredictionType::Sample, PredictionType::Mean, PredictionType::VPrediction]
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(PossibleValue::new(match self {
+            PredictionType::Epsilon => "eps",
+            PredictionType::Sample => "x0",
+            PredictionType::Mean => "mean",
+            PredictionType::VPrediction => "v",
+        }))
+    }
+}
+
+impl ValueEnum for LossType {
+    fn value_variants<'a>() -> &'a [LossType] {
+        &[LossType::Simple, LossType::Vlb, LossType::Hybrid]
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(PossibleValue::new(match self {
+            LossType::Simple => "simple",
+            LossType::Vlb => "vlb",
+            LossType::Hybrid => "hybrid",
         }))
     }
 }

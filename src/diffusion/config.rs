@@ -105,6 +105,11 @@ impl SchedulerConfig {
         Ok(self.timestep_spacing.timesteps(timesteps, steps, offset))
     }
 
+    /// Whether samplers take what the network gives.
+    pub fn is_sampled(&self) -> bool {
+        self.prediction_type == PredictionType::Epsilon && !self.variance_type.is_learned()
+    }
+
     /// Refuses what no sampler takes yet.
     pub(super) fn check_sampling(&self, sampler: Sampler) -> Result<(), ConfigError> {
         let refuse =

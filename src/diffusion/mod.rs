@@ -5,6 +5,7 @@
 //! Coefficients are computed in f64 and become f32 when they go to a device.
 
 mod ancestral;
+mod bound;
 mod config;
 mod ddim;
 mod objective;
@@ -15,9 +16,10 @@ mod schedule;
 mod timesteps;
 
 pub use ancestral::Variance;
+pub use bound::{ObjectiveRow, TermRow, objective_rows, term_rows};
 pub use config::{ConfigError, SchedulerConfig};
 pub use ddim::Ddim;
-pub use objective::Objective;
+pub use objective::{LossType, Objective, ObjectiveConfig};
 pub use prediction::{Linear, PredictionType};
 pub use reverse::Reverse;
 pub use sampler::{Sampler, Step, Trajectory};

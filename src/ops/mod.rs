@@ -24,12 +24,15 @@
 pub mod add;
 pub mod advance;
 pub mod attention;
+pub mod bound_terms;
 pub mod cast;
 pub mod conv;
 pub mod dropout;
 pub mod eps_loss;
 pub mod group_norm;
 pub mod latent;
+pub mod mean_loss;
+pub mod objective;
 pub mod q_sample;
 pub mod reverse_update;
 pub mod silu;

@@ -30,6 +30,8 @@ pub struct Noised {
     pub x_t: Tensor,
     /// Their timesteps in `0..T`, u32 `[B]`.
     pub t: Tensor,
+    /// 1 for images that are mirrored, else 0; u32 `[B]`.
+    pub mirrored: Tensor,
 }
 
 /// x_t = sqrt(ab_t) x_0 + sqrt(1 - ab_t) eps (Ho, Jain, Abbeel 2020, equation 4), with x_0 = byte / 127.5 - 1
@@ -77,5 +79,5 @@ pub fn q_sample(
         channels as u32,
     );
     tape.launch(q_sample.grid(quad_blocks(elements), batch, 1));
-    Noised { x_t, t }
+    Noised { x_t, t, mirrored }
 }

@@ -2,7 +2,7 @@
 
 use super::settings::{Network, Reporting, Settings};
 use crate::data::Source;
-use crate::diffusion::{SchedulerConfig, Variance};
+use crate::diffusion::{ObjectiveConfig, SchedulerConfig, Variance};
 use crate::nn::Precision;
 use crate::optim::{AdamConfig, Decay};
 
@@ -65,6 +65,7 @@ fn shapes16(data: Source) -> Settings {
             dropout: 0.0,
         },
         diffusion: linear(Variance::FixedSmall),
+        objective: ObjectiveConfig::default(),
         adam: AdamConfig {
             learning_rate: 3e-3,
             warmup: 50,
@@ -93,6 +94,7 @@ fn cifar10(data: Source) -> Settings {
             dropout: 0.1,
         },
         diffusion: linear(Variance::FixedLarge),
+        objective: ObjectiveConfig::default(),
         adam: AdamConfig::default(),
         steps: 800_000,
         batch: 128,
@@ -115,6 +117,7 @@ fn resolution256(data: Source, steps: u64) -> Settings {
             dropout: 0.0,
         },
         diffusion: linear(Variance::FixedSmall),
+        objective: ObjectiveConfig::default(),
         adam: AdamConfig { learning_rate: 2e-5, ..AdamConfig::default() },
         steps,
         batch: 64,
@@ -136,7 +139,7 @@ mod tests {
 
     #[test]
     fn presets_are_the_published_networks() {
-        let network = |preset: Preset| preset.settings(Source::Shapes).network.unet().unwrap();
+        let network = |preset: Preset| preset.settings(Source::Shapes).unet().unwrap();
         assert_eq!(network(Preset::Cifar10), UNetConfig::cifar10());
         assert_eq!(network(Preset::Celebahq256), UNetConfig::resolution256());
         assert_eq!(network(Preset::Lsun256), UNetConfig::resolution256());

@@ -1,7 +1,7 @@
 //! Everything that decides what a training run computes.
 
 use crate::data::Source;
-use crate::diffusion::SchedulerConfig;
+use crate::diffusion::{LossType, ObjectiveConfig, SchedulerConfig};
 use crate::nn::{Precision, UNetConfig};
 use crate::optim::AdamConfig;
 use anyhow::{Context, Result, ensure};
@@ -17,6 +17,8 @@ pub struct Settings {
     pub data: Source,
     pub network: Network,
     pub diffusion: SchedulerConfig,
+    #[serde(default)]
+    pub objective: ObjectiveConfig,
     pub adam: AdamConfig,
     /// Steps of the run.
     pub steps: u64,
@@ -69,7 +71,8 @@ impl Settings {
     /// The first that is wrong, by the name of its flag.
     pub fn check(&self) -> Result<()> {
         let Settings { diffusion, adam, reporting, .. } = self;
-        let unet = self.network.unet()?;
+        let unet = self.unet()?;
+        self.check_objective()?;
         ensure!((2..=65_536).contains(&diffusion.num_train_timesteps), "--timesteps must be from 2 to 65536");
         let betas = 0.0 < diffusion.beta_start && diffusion.beta_start <= diffusion.beta_end;
         ensure!(
@@ -86,6 +89,35 @@ impl Settings {
         ensure!(adam.max_norm.is_none_or(|norm| norm > 0.0), "--clip must be at least 0");
         ensure!((1..=LOG_MOST).contains(&reporting.log_every), "--log-every must be from 1 to {LOG_MOST}");
         ensure!(reporting.keep_last > 0, "--keep-last must be at least 1");
+        Ok(())
+    }
+
+    /// The network, with twice as many channels at its end as images have where it learns the variance.
+    ///
+    /// # Errors
+    /// If there is no such network.
+    pub fn unet(&self) -> Result<UNetConfig> {
+        let mut config = self.network.unet()?;
+        if self.diffusion.variance_type.is_learned() {
+            config.out_channels = 2 * config.in_channels;
+        }
+        Ok(config)
+    }
+
+    /// Refuses a variance that nothing trains, and a loss for a variance that is not there.
+    fn check_objective(&self) -> Result<()> {
+        let learned = self.diffusion.variance_type.is_learned();
+        match self.objective.loss {
+            LossType::Simple => ensure!(
+                !learned,
+                "--loss simple does not train a learned variance; take --loss hybrid or --loss vlb"
+            ),
+            LossType::Hybrid => ensure!(
+                learned,
+                "--loss hybrid trains a learned variance beside the mean; take --variance learned-range with it, or --loss simple"
+            ),
+            LossType::Vlb => {}
+        }
         Ok(())
     }
 }

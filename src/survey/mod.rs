@@ -23,7 +23,7 @@ use anyhow::Result;
 pub fn survey(settings: &Settings) -> Result<Vec<KernelCounts>> {
     let soft = Soft::with(Options { count: true, ..Options::default() });
     let device = Device::from(soft.clone());
-    let unet = UNet::new(settings.network.unet()?)?;
+    let unet = UNet::new(settings.unet()?)?;
     unet.config().check_batch(settings.batch, [settings.network.size; 2])?;
     let pixels = settings.batch * settings.network.size.pow(2) * unet.config().in_channels;
     let training = TrainingStep::new(&device, settings, unet, None)?;

@@ -106,7 +106,8 @@ struct Run<'a> {
     folder: &'a RunFolder,
     dataset: Arc<dyn Dataset>,
     training: TrainingStep,
-    sampler: BatchSampler,
+    /// `None` where no sampler takes what the network gives.
+    sampler: Option<BatchSampler>,
     log: Log,
     /// Steps done.
     done: u64,
@@ -129,7 +130,7 @@ impl<'a> Run<'a> {
         start: Start,
     ) -> Result<Run<'a>> {
         let dataset: Arc<dyn Dataset> = settings.data.open(settings.network.size, settings.seed)?.into();
-        let unet = UNet::new(settings.network.unet()?)?;
+        let unet = UNet::new(settings.unet()?)?;
         let (training, done) = match start {
             Start::New => (TrainingStep::new(device, settings, unet, None)?, 0),
             Start::From(checkpoint) => {
@@ -145,7 +146,11 @@ impl<'a> Run<'a> {
             }
         };
         let steps = GRID_STEPS.min(settings.diffusion.num_train_timesteps);
-        let sampler = training.sampler(device, settings, GRID, steps)?;
+        let sampler = if settings.diffusion.is_sampled() {
+            Some(training.sampler(device, settings, GRID, steps)?)
+        } else {
+            None
+        };
         folder.save(settings)?;
         let log = Log::open(&folder.log(), done)?;
         let seconds = log.entries().last().map_or(0.0, |entry| entry.seconds);
@@ -247,7 +252,8 @@ impl<'a> Run<'a> {
             self.log.entries().iter().map(|entry| LossPoint { step: entry.step, loss: entry.loss }).collect();
         let path = self.folder.loss_curve();
         loss_curve(&path, &points).with_context(|| format!("{} cannot be written", path.display()))?;
-        let images = self.sampler.sample(0, GRID, &mut || true)?.context("a grid that nobody stopped")?;
+        let Some(sampler) = &self.sampler else { return Ok(()) };
+        let images = sampler.sample(0, GRID, &mut || true)?.context("a grid that nobody stopped")?;
         let path = self.folder.samples(self.done);
         write_grid(&path, &images)?;
         tell(Event::Wrote(path));

@@ -79,15 +79,16 @@ impl TrainingStep {
         let images = Arc::new(device.alloc_zeroed::<u8>(shape.iter().product())?);
 
         let step = optimizer.state().step.clone();
-        let schedule = settings.diffusion.schedule()?;
-        let objective = Objective::new(device, &schedule, step.clone(), settings.seed, settings.flip)?;
+        let Settings { diffusion, seed, flip, .. } = settings;
+        let objective = Objective::new(device, diffusion, settings.objective, step.clone(), *seed, *flip)?;
         let mut tape = Tape::training();
         let batch = tape.resident(&images, 0, &shape, DType::U8);
         let noised = objective.noised(&mut tape, &batch);
         let dropout = DropoutKey { seed: settings.seed, step: tape.resident(&step, 0, &[1], DType::U64) };
         let bound = weights.bind_training(&gradients);
         let prediction = unet.forward(&mut tape, &bound, &noised.x_t, &noised.t, Some(dropout));
-        let loss = objective.loss(&mut tape, &prediction, &losses, settings.dtype.activations());
+        let gradient = settings.dtype.activations();
+        let loss = objective.loss(&mut tape, &prediction, &batch, &noised, &losses, gradient);
         tape.backward(&prediction, &loss.gradient);
         optimizer.record(&mut tape);
         let program = tape.compile(device)?;

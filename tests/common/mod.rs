@@ -8,6 +8,7 @@ pub mod bounded;
 pub mod compare;
 pub mod device;
 pub mod goldens;
+pub mod likelihood;
 pub mod philox;
 pub mod random;
 pub mod recording;

@@ -11,6 +11,7 @@ mod conv;
 mod eps_loss;
 mod grad_norm;
 mod group_norm;
+mod objective;
 mod philox;
 mod q_sample;
 mod reverse_update;

@@ -20,6 +20,8 @@ mod grad_norm;
 #[path = "../kernels/group_norm.rs"]
 mod group_norm;
 mod network;
+#[path = "../kernels/objective.rs"]
+mod objective;
 #[path = "../kernels/philox.rs"]
 mod philox;
 #[path = "../kernels/q_sample.rs"]

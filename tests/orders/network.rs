@@ -27,7 +27,7 @@ fn a_training_step_and_a_sampling_step(dtype: Precision, channels: usize) {
         dropout: 0.2,
     };
     let settings = Settings { network, dtype, batch: 3, ..Preset::Shapes16.settings(Source::Shapes) };
-    let unet = UNet::new(settings.network.unet().unwrap()).unwrap();
+    let unet = UNet::new(settings.unet().unwrap()).unwrap();
     let pixels: Vec<u8> =
         (0..settings.batch * 64 * unet.config().in_channels).map(|i| (i * 37 % 256) as u8).collect();
     let training = TrainingStep::new(&device(), &settings, unet, None).unwrap();

@@ -23,7 +23,7 @@ fn a_step_without_a_finite_gradient_changes_nothing() {
     for dtype in Precision::ALL {
         let network = network.clone();
         let settings = Settings { network, dtype, batch: 2, ..Preset::Shapes16.settings(Source::Shapes) };
-        let unet = || UNet::new(settings.network.unet().unwrap()).unwrap();
+        let unet = || UNet::new(settings.unet().unwrap()).unwrap();
         let from = |state: Option<&TrainingState>| {
             let training = TrainingStep::new(&device(), &settings, unet(), state).unwrap();
             training.run(&pixels).unwrap();
