@@ -6,6 +6,7 @@ mod interchange;
 mod interrupt;
 mod kernels;
 mod neighbours;
+mod objective;
 mod sample;
 mod train;
 

@@ -40,7 +40,7 @@ impl Goldens {
         self.array(key).data
     }
 
-    /// A tensor of F64, F32, F16 or I64, as f64.
+    /// A tensor of F64, F32, F16, I64 or U8, as f64.
     pub fn array(&self, key: &str) -> Array {
         let file = SafeTensors::deserialize(&self.bytes).unwrap();
         let tensor = file.tensor(key).unwrap_or_else(|error| panic!("{} {key}: {error}", self.name));
@@ -50,6 +50,7 @@ impl Goldens {
             Dtype::F32 => elements(bytes, |b| f64::from(f32::from_le_bytes(b))),
             Dtype::F16 => elements(bytes, |b| f64::from(half::f16::from_le_bytes(b))),
             Dtype::I64 => elements(bytes, |b| i64::from_le_bytes(b) as f64),
+            Dtype::U8 => bytes.iter().map(|&byte| f64::from(byte)).collect(),
             other => panic!("{} {key} is of {other:?}", self.name),
         };
         Array { shape: tensor.shape().to_vec(), data }

@@ -6,6 +6,7 @@ mod common;
 mod adam;
 mod add;
 mod attention;
+mod bound_terms;
 mod cast;
 mod conv;
 mod eps_loss;

@@ -11,6 +11,8 @@ mod adam;
 mod add;
 #[path = "../kernels/attention/mod.rs"]
 mod attention;
+#[path = "../kernels/bound_terms.rs"]
+mod bound_terms;
 #[path = "../kernels/conv/mod.rs"]
 mod conv;
 #[path = "../kernels/eps_loss.rs"]

@@ -6,12 +6,16 @@ use ddpm_ptx::device::soft::count::{InstructionCounts, KernelCounts};
 use ddpm_ptx::device::soft::{Options, Soft};
 use ddpm_ptx::device::{DType, Device, Element, Kernel};
 use ddpm_ptx::graph::{Tape, Tensor};
+use ddpm_ptx::history::History;
 use ddpm_ptx::kernels::ALL;
 use ddpm_ptx::nn::Precision;
 use ddpm_ptx::ops::add::add;
 use ddpm_ptx::ops::attention::attention;
+use ddpm_ptx::ops::bound_terms::bound_terms;
 use ddpm_ptx::ops::cast::cast_into;
 use ddpm_ptx::ops::group_norm::{Activation, group_norm};
+use ddpm_ptx::ops::objective::{Factors, objective};
+use ddpm_ptx::ops::q_sample::{NoiseSource, Noised};
 use ddpm_ptx::run::{Preset, Settings};
 use ddpm_ptx::survey::survey;
 use half::bf16;
@@ -95,6 +99,7 @@ fn measure() -> BTreeMap<&'static str, Measured> {
     }
     note(&elementwise(&bench), None);
     note(&normalisations(&bench), None);
+    note(&bounds(&bench), None);
     for (counts, multiply_adds) in attentions(&bench) {
         note(&counts, multiply_adds);
     }
@@ -179,6 +184,27 @@ fn normalisations(bench: &Bench) -> Vec<KernelCounts> {
     // Last, since gamma's gradient is the same kernel in all three.
     counts.extend(one::<f32>(bench, 64, 8));
     counts
+}
+
+/// 8 images of 16 x 16, their bound's gradient and terms, with a fixed and with a learned variance.
+fn bounds(bench: &Bench) -> Vec<KernelCounts> {
+    let mut tape = Tape::inference();
+    let images = bench.input::<u8>(&mut tape, &[8, 16, 16, 3]);
+    let x_t = bench.input::<f32>(&mut tape, &[8, 16, 16, 3]);
+    let t = bench.input::<u32>(&mut tape, &[8]);
+    let noised = Noised { x_t: x_t.clone(), t: t.clone(), mirrored: bench.input::<u32>(&mut tape, &[8]) };
+    let table = bench.input::<f32>(&mut tape, &[4, 8]);
+    let source = NoiseSource { seed: 0, first_sample: 0, step: bench.input::<u64>(&mut tape, &[1]) };
+    let factors = Factors { on_error: 1.0, on_bound: 1.0, on_mean: 1.0 };
+    let losses = History::new(&bench.device, 1).unwrap();
+    for outputs in [3, 6] {
+        let output = bench.input::<f32>(&mut tape, &[8, 16, 16, outputs]);
+        bound_terms(&mut tape, &images, &x_t, &output, &t, &table);
+        for dtype in [DType::F32, DType::BF16] {
+            objective(&mut tape, &output, &images, &noised, None, &table, factors, &source, &losses, dtype);
+        }
+    }
+    bench.run(tape)
 }
 
 /// Heads of every size that has kernels of its own, on 4 images of 16 tokens, for the short ones, and of 64: one head, but two

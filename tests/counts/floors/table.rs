@@ -9,6 +9,7 @@ const WORDS_LOADED: &str = "rows are loaded word by word, each sector up to eigh
 const WORDS_STORED: &str =
     "results are stored word by word; neighbouring lanes should store neighbouring 16 bytes";
 const BYTES: &str = "pixels are loaded byte by byte";
+const PAIRS: &str = "mean and variance of an element are C channels apart and go word by word, each sector by four lanes in turn";
 const PARAMETERS: &str =
     "gamma, beta and the like are loaded word by word by lanes that are 4 or 8 words apart";
 const BANKS: &str = "lanes whose pieces are a power of two apart collide in shared memory";
@@ -165,6 +166,8 @@ pub const FLOORS: &[Floor] = &[
     row("add_bf16",                         0.990, 1.010,  11.110, ""),
     row("add_f32",                          0.990, 1.010,   4.209, ""),
     row("advance",                          0.990, 1.010,  10.100, ""),
+    row("bound_terms_fixed",                0.753, 1.010,  32.862, BYTES),
+    row("bound_terms_learned",              0.198, 1.010,  25.171, PAIRS),
     row("draw",                             0.990, 1.010, 144.094, ""),
     row("eps_loss_bf16",                    0.990, 1.010,  35.093, ""),
     row("eps_loss_f32",                     0.990, 1.010,  25.827, ""),
@@ -190,7 +193,11 @@ pub const FLOORS: &[Floor] = &[
     row("image_sums_f32_1",                 0.849, 1.010,  55.556, RAGGED),
     row("image_sums_f32_4",                 0.990, 1.010,   3.072, ""),
     row("latent",                           0.990, 1.010,  35.305, ""),
-    row("mean_loss",                        0.990, 1.010, 226.240, ""),
+    row("mean_loss",                        0.990, 1.010, 231.290, ""),
+    row("objective_fixed_bf16",             0.716, 1.010,  60.352, BYTES),
+    row("objective_fixed_f32",              0.759, 1.010,  46.532, BYTES),
+    row("objective_learned_bf16",           0.143, 1.010,  39.066, PAIRS),
+    row("objective_learned_f32",            0.144, 1.010,  29.414, PAIRS),
     row("q_sample",                         0.659, 1.010,  41.740, BYTES),
     row("reverse_update",                   0.990, 1.010,   7.653, ""),
     row("silu",                             0.990, 1.010,   5.682, ""),
