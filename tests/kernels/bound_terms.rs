@@ -103,7 +103,7 @@ fn terms_and_distortions() {
                     num_train_timesteps: 6,
                     prediction_type: prediction,
                     variance_type: variance,
-                    clip_sample: random.bits() % 2 == 0,
+                    clip_sample: random.bits().is_multiple_of(2),
                     ..SchedulerConfig::default()
                 };
                 let len = shape.iter().product::<usize>();

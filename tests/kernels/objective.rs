@@ -80,7 +80,7 @@ impl Case {
             images: (0..len)
                 .map(|i| if i % 3 == 0 { random.pick(&edges) } else { random.bits() as u8 })
                 .collect(),
-            weights: (random.bits() % 2 == 0).then(|| random.uniforms(shape[0], 0.2, 3.0)),
+            weights: (random.bits().is_multiple_of(2)).then(|| random.uniforms(shape[0], 0.2, 3.0)),
             output,
         }
     }
@@ -137,7 +137,7 @@ impl Case {
             f64::from(self.weights.as_ref().map_or(1.0, |weights| weights[n])) / (batch * elements) as f64;
         let mut gradient = vec![Expected { value: 0.0, allowed: 0.0 }; height * width * outputs];
         let mut sum = Expected { value: 0.0, allowed: 0.0 };
-        for e in 0..elements {
+        for (e, &eps) in eps.iter().enumerate() {
             let (pixel, c) = (e / channels, e % channels);
             let (h, w) = (pixel / width, pixel % width);
             let source = h * width + if mirrored { width - 1 - w } else { w };
@@ -147,7 +147,7 @@ impl Case {
             let output = f64::from(self.output[base + at]);
             let learned = outputs > channels;
             let second = if learned { f64::from(self.output[base + at + channels]) } else { 0.0 };
-            let element = Element { case: self, t, byte, eps: eps[e] };
+            let element = Element { case: self, t, byte, eps };
             let loss = element.estimate(output, second, |o, s| element.loss(self.factors.on_bound, o, s));
             sum.value += loss.value;
             sum.allowed += loss.allowed;
