@@ -45,6 +45,7 @@ pub struct Tape {
     kept: Vec<u32>,
     backward: Option<Vec<BackwardStep>>,
     gradients: HashMap<u32, Tensor>,
+    attached: HashMap<u32, Tensor>,
 }
 
 /// Where an operation writes its share of an input's gradient.
@@ -58,7 +59,14 @@ pub struct Contribution {
 impl Tape {
     /// A tape for a forward pass alone.
     pub fn inference() -> Tape {
-        Tape { values: vec![], launches: vec![], kept: vec![], backward: None, gradients: HashMap::new() }
+        Tape {
+            values: vec![],
+            launches: vec![],
+            kept: vec![],
+            backward: None,
+            gradients: HashMap::new(),
+            attached: HashMap::new(),
+        }
     }
 
     /// A tape that remembers how to go backward.
@@ -201,6 +209,16 @@ impl Tape {
             self.gradients.insert(x.id, dy.clone());
         }
         first
+    }
+
+    /// Attaches to `x` what its producer has worked out about it on the way, for whoever reads it.
+    pub fn attach(&mut self, x: &Tensor, companion: Tensor) {
+        self.attached.insert(x.id, companion);
+    }
+
+    /// What is attached to `x`.
+    pub fn attached(&self, x: &Tensor) -> Option<&Tensor> {
+        self.attached.get(&x.id)
     }
 
     /// Number of launches so far.

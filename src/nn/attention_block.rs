@@ -43,9 +43,9 @@ impl AttentionBlock {
         let pixels = height * width;
         let rows = [images * pixels, channels];
         let h = self.group_norm.forward(pass, &[x]).reshape(&rows);
-        let qkv = self.to_qkv.forward(pass, &h, None).reshape(&[images, pixels, 3 * channels]);
+        let qkv = self.to_qkv.forward(pass, &h, None, false).reshape(&[images, pixels, 3 * channels]);
         let h = attention(pass.tape, &qkv, self.heads).reshape(&rows);
-        let y = self.to_out.forward(pass, &h, Some(&x.reshape(&rows))).reshape(x.shape());
+        let y = self.to_out.forward(pass, &h, Some(&x.reshape(&rows)), true).reshape(x.shape());
         pass.name(&self.name, &y);
         y
     }

@@ -31,6 +31,8 @@ pub(super) struct Added<'a> {
     pub shortcut: Option<(&'a Convolution, &'a [&'a Tensor])>,
     /// Whether the sums are written in f32 whatever the network computes in: its last layer.
     pub unrounded: bool,
+    /// Whether a group normalisation reads what is written.
+    pub normalised: bool,
 }
 
 impl Convolution {
@@ -50,10 +52,11 @@ impl Convolution {
     /// Convolves the concatenation of `inputs`, each `[N, H, W, C]`.
     pub fn forward(&self, pass: &mut Pass, inputs: &[&Tensor], added: Added) -> Tensor {
         let (weight, bias) = self.bind(pass, inputs[0].dtype());
-        let Added { per_image, residual, shortcut, unrounded } = added;
+        let Added { per_image, residual, shortcut, unrounded, normalised } = added;
         let bound = shortcut.map(|(shortcut, inputs)| (shortcut.bind(pass, inputs[0].dtype()), inputs));
         let shortcut = bound.as_ref().map(|((weight, bias), inputs)| Shortcut { inputs, weight, bias });
-        let epilogue = Epilogue { bias: Some(&bias), per_image, residual, shortcut, f32_result: unrounded };
+        let f32_result = unrounded;
+        let epilogue = Epilogue { bias: Some(&bias), per_image, residual, shortcut, f32_result, normalised };
         conv::conv(pass.tape, inputs, &weight, epilogue, &self.geometry)
     }
 
@@ -93,11 +96,12 @@ impl Linear {
         Linear { weight, bias }
     }
 
-    /// `x [M, C]` times the weight, plus the bias and the residual.
-    pub fn forward(&self, pass: &mut Pass, x: &Tensor, residual: Option<&Tensor>) -> Tensor {
+    /// `x [M, C]` times the weight, plus the bias and the residual; `normalised` as in [`Added`].
+    pub fn forward(&self, pass: &mut Pass, x: &Tensor, residual: Option<&Tensor>, normalised: bool) -> Tensor {
         let weight = pass.factor(&self.weight, x.dtype());
         let bias = pass.parameter(&self.bias);
-        conv::linear(pass.tape, x, &weight, Some(&bias), residual)
+        let epilogue = Epilogue { bias: Some(&bias), residual, normalised, ..Epilogue::default() };
+        conv::linear(pass.tape, x, &weight, epilogue)
     }
 }
 

@@ -48,13 +48,14 @@ impl ResnetBlock {
     /// the time embedding.
     pub fn forward(&self, pass: &mut Pass, inputs: &[&Tensor], time: &Tensor) -> Tensor {
         let bypass = match (&self.conv_shortcut, inputs) {
-            (Some(conv), _) => Added { shortcut: Some((conv, inputs)), ..Added::default() },
-            (None, [x]) => Added { residual: Some(*x), ..Added::default() },
+            (Some(conv), _) => Added { shortcut: Some((conv, inputs)), normalised: true, ..Added::default() },
+            (None, [x]) => Added { residual: Some(*x), normalised: true, ..Added::default() },
             (None, _) => unreachable!("a concatenation has more channels than the block puts out"),
         };
-        let per_image = self.time_emb_proj.forward(pass, time, None);
+        let per_image = self.time_emb_proj.forward(pass, time, None, false);
         let h = self.norm1.forward_silu(pass, inputs);
-        let h = self.conv1.forward(pass, &[&h], Added { per_image: Some(&per_image), ..Added::default() });
+        let added = Added { per_image: Some(&per_image), normalised: true, ..Added::default() };
+        let h = self.conv1.forward(pass, &[&h], added);
         let h = self.norm2.forward_silu_dropout(pass, &h);
         let y = self.conv2.forward(pass, &[&h], bypass);
         pass.name(&self.name, &y);

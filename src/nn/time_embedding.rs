@@ -35,9 +35,9 @@ impl TimeEmbedding {
     pub fn forward(&self, pass: &mut Pass, t: &Tensor) -> Tensor {
         let waves = timestep_embedding(pass.tape, t, self.channels, self.flip_sin_to_cos, self.freq_shift);
         pass.name("time_proj", &waves);
-        let hidden = self.linear_1.forward(pass, &waves, None);
+        let hidden = self.linear_1.forward(pass, &waves, None, false);
         let hidden = silu(pass.tape, &hidden);
-        let embedding = self.linear_2.forward(pass, &hidden, None);
+        let embedding = self.linear_2.forward(pass, &hidden, None, false);
         pass.name("time_embedding", &embedding);
         silu(pass.tape, &embedding)
     }

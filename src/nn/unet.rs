@@ -12,6 +12,10 @@ use crate::graph::{Tape, Tensor};
 use crate::ops::conv::{Geometry, Padding};
 use std::sync::Arc;
 
+/// Of convolutions between blocks, all of which begin with a normalisation.
+const NORMALISED: Added =
+    Added { per_image: None, residual: None, shortcut: None, unrounded: false, normalised: true };
+
 /// A network that predicts from a noisy image and its timestep: the noise, usually.
 pub struct UNet {
     config: UNetConfig,
@@ -123,7 +127,7 @@ impl UNet {
     fn record(&self, pass: &mut Pass, x: &Tensor, t: &Tensor) -> Tensor {
         let time = self.time_embedding.forward(pass, t);
         let x = pass.as_activation(x);
-        let mut h = self.conv_in.forward(pass, &[&x], Added::default());
+        let mut h = self.conv_in.forward(pass, &[&x], NORMALISED);
         pass.name("conv_in", &h);
         let mut skips = vec![h.clone()];
         for level in &self.down {
@@ -235,7 +239,7 @@ impl Level {
             skips.push(h.clone());
         }
         if let Some(conv) = &self.resample {
-            h = conv.forward(pass, &[&h], Added::default());
+            h = conv.forward(pass, &[&h], NORMALISED);
             pass.name(&format!("{}.downsamplers.0", self.name), &h);
             skips.push(h.clone());
         }
@@ -249,7 +253,7 @@ impl Level {
             h = block.forward(pass, &[&h, &skip], time);
         }
         if let Some(conv) = &self.resample {
-            h = conv.forward(pass, &[&h], Added::default());
+            h = conv.forward(pass, &[&h], NORMALISED);
             pass.name(&format!("{}.upsamplers.0", self.name), &h);
         }
         h

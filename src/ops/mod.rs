@@ -32,6 +32,7 @@ pub mod eps_loss;
 pub mod group_norm;
 pub mod latent;
 pub mod mean_loss;
+pub mod moments;
 pub mod objective;
 pub mod q_sample;
 pub mod reverse_update;

@@ -33,6 +33,9 @@ pub struct Epilogue<'a> {
     pub shortcut: Option<Shortcut<'a>>,
     /// Whether a sum of bf16 products is stored as it is rather than rounded to bf16: the network's result.
     pub f32_result: bool,
+    /// Whether a group normalisation will read the result. A convolution to bf16 then leaves the moments that it needs
+    /// ([`moments`](super::moments)), where it can.
+    pub normalised: bool,
 }
 
 /// A 1 x 1 convolution of tensors of the result's height and width, whose sum goes on where that of the convolution
@@ -118,18 +121,11 @@ pub fn conv(
     y
 }
 
-/// y = x w' + bias + residual: x `[N, …, C]`, weight `[K,C]`, bias `[K]`, residual and result `[N, …, K]`; types as for
-/// [`conv`].
+/// y = x w' + epilogue: x `[N, …, C]`, weight `[K,C]`, bias `[K]`, residual and result `[N, …, K]`; types as for [`conv`].
 ///
 /// # Panics
 /// If the shapes do not fit each other.
-pub fn linear(
-    tape: &mut Tape,
-    x: &Tensor,
-    weight: &Tensor,
-    bias: Option<&Tensor>,
-    residual: Option<&Tensor>,
-) -> Tensor {
+pub fn linear(tape: &mut Tape, x: &Tensor, weight: &Tensor, epilogue: Epilogue) -> Tensor {
     let [out_channels, channels] = weight.dims();
     let (&last, outer) = x.shape().split_last().expect("the input of a linear layer has channels");
     assert_eq!(last, channels, "channels of a linear layer's input and weights");
@@ -138,8 +134,8 @@ pub fn linear(
     let image = |channels| [images, 1, pixels, channels];
 
     let weight = weight.reshape(&[out_channels, 1, 1, channels]);
-    let residual = residual.map(|residual| residual.reshape(&image(out_channels)));
-    let epilogue = Epilogue { bias, residual: residual.as_ref(), ..Epilogue::default() };
+    let residual = epilogue.residual.map(|residual| residual.reshape(&image(out_channels)));
+    let epilogue = Epilogue { residual: residual.as_ref(), ..epilogue };
     let y = conv(tape, &[&x.reshape(&image(channels))], &weight, epilogue, &Geometry::POINTWISE);
     y.reshape(&[outer, &[out_channels]].concat())
 }

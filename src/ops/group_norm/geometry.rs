@@ -27,7 +27,7 @@ pub enum Width {
 /// order with the batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Geometry {
-    images: u32,
+    pub images: u32,
     pub channels: u32,
     /// Channels of the first input.
     pub first_channels: u32,
@@ -39,7 +39,7 @@ pub struct Geometry {
     pub slab: u32,
     /// Pixels of a block.
     pub chunk: u32,
-    /// Threads that add up one group's shares: a power of two, at most 32.
+    /// Threads that add up one group's shares backward: a power of two, at most 32.
     pub lanes: u32,
 }
 

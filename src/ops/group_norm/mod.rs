@@ -1,10 +1,12 @@
 //! Group normalisation with SiLU and dropout in the same pass (Wu and He 2018; the normalisation of the U-Net of
 //! Ho et al. 2020).
 //!
-//! Two launches forward: the moments of each channel, then everything else. Three backward: sums per channel, the
-//! gradients of the inputs, the gradients of gamma and beta. The result for an image has the same bits in any batch.
+//! Three launches forward: moments of parts, unless the convolutions that wrote the inputs have left them, the groups'
+//! statistics, then everything else. Three backward: sums per channel, the gradients of the inputs, the gradients of gamma
+//! and beta. The result for an image has the same bits in any batch.
 
 mod geometry;
+mod statistics;
 mod variant;
 
 use super::dropout::{Dropout, Mask};
@@ -13,6 +15,7 @@ use crate::graph::{Contribution, Tape, Tensor};
 use crate::kernels::norm::group_norm_parameters;
 use geometry::Geometry;
 use half::bf16;
+use statistics::Moments;
 use variant::{Storage, Variant};
 
 /// What is applied to the normalised values.
@@ -95,16 +98,14 @@ impl Layer {
     fn record<T: Storage>(self, tape: &mut Tape, eps: f32) -> Tensor {
         let kernels = T::variant(self.geometry.width);
         let [n, h, w, _] = self.x.dims();
-        let channels = self.geometry.channels as usize;
-        let groups = channels / self.geometry.group_channels as usize;
-        let moments = self.moments(tape, &kernels);
-        let statistics = tape.is_training().then(|| tape.scratch(&[n, groups, 2], DType::F32));
-        let y = tape.temporary(&[n, h, w, channels], T::DTYPE);
-        self.apply(tape, &kernels, &moments, eps, &y, statistics.as_ref());
-        if let Some(statistics) = statistics {
-            let y = y.clone();
-            tape.on_backward(move |tape| self.backward(tape, &kernels, &statistics, &y));
-        }
+        let inputs: Vec<&Tensor> = [&self.x].into_iter().chain(&self.second).collect();
+        let left = Moments::left(tape, &inputs, &self.geometry);
+        let moments = left.unwrap_or_else(|| self.moments(tape, &kernels));
+        let statistics = moments.statistics(tape, &self.geometry, eps);
+        let y = tape.temporary(&[n, h, w, self.geometry.channels as usize], T::DTYPE);
+        self.apply(tape, &kernels, &statistics, &y);
+        let out = y.clone();
+        tape.on_backward(move |tape| self.backward(tape, &kernels, &statistics, &out));
         y
     }
 
@@ -123,7 +124,7 @@ impl Layer {
     }
 
     /// Mean and sum of squared deviations of each channel over each chunk.
-    fn moments<T: Storage>(&self, tape: &mut Tape, kernels: &Variant<T>) -> Tensor {
+    fn moments<T: Storage>(&self, tape: &mut Tape, kernels: &Variant<T>) -> Moments {
         let g = &self.geometry;
         let moments = self.channel_pairs(tape);
         tape.launch(g.place((kernels.moments)(
@@ -136,37 +137,25 @@ impl Layer {
             g.slab,
             g.chunk,
         )));
-        moments
+        Moments { first: moments, second: None, span: g.chunk as usize, unit: 1 }
     }
 
-    fn apply<T: Storage>(
-        &self,
-        tape: &mut Tape,
-        kernels: &Variant<T>,
-        moments: &Tensor,
-        eps: f32,
-        y: &Tensor,
-        statistics: Option<&Tensor>,
-    ) {
+    fn apply<T: Storage>(&self, tape: &mut Tape, kernels: &Variant<T>, statistics: &Tensor, y: &Tensor) {
         let g = &self.geometry;
         tape.launch(g.place((kernels.apply)(
             self.x.input(),
             self.second(),
-            moments.input(),
+            statistics.input(),
             self.gamma.input(),
             self.beta.input(),
             self.mask.step(),
             y.output(),
-            statistics.map(Tensor::output),
             g.channels,
             g.first_channels,
             g.pixels,
             g.slab,
             g.chunk,
             g.group_channels,
-            g.lanes,
-            g.inverse_count(),
-            eps,
             self.activate,
             self.mask.seed,
             self.mask.stream,

@@ -4,7 +4,7 @@ use crate::common::compare::{Expected, Sum, assert_close};
 use crate::common::random::Random;
 use crate::common::recording::{Recording, rounded, widened};
 use ddpm_ptx::device::DType;
-use ddpm_ptx::ops::conv::linear;
+use ddpm_ptx::ops::conv::{Epilogue, linear};
 
 /// The `[rows, columns]` matrix of sums over `inner` terms.
 fn product(rows: usize, columns: usize, inner: usize, term: impl Fn(usize, usize, usize) -> f64) -> Vec<Sum> {
@@ -56,7 +56,8 @@ fn check(dtype: DType, outer: &[usize], c: usize, k: usize, random: &mut Random)
     let tw = parameter(&[k, c], &w, DType::F32);
     let tr = parameter(&shape(k), &residual, dtype);
     let tb = recording.parameter(&[k], &bias);
-    let y = linear(&mut recording.tape, &tx, &tw, Some(&tb), Some(&tr));
+    let epilogue = Epilogue { bias: Some(&tb), residual: Some(&tr), ..Epilogue::default() };
+    let y = linear(&mut recording.tape, &tx, &tw, epilogue);
     assert_eq!(y.shape(), shape(k));
     recording.backward(&y, &dy);
     let [dx, dw, db, dr] = [&tx, &tw, &tb, &tr].map(|tensor| recording.gradient(tensor));

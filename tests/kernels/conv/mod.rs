@@ -6,6 +6,7 @@ mod case;
 mod few;
 mod forward;
 mod linear;
+mod moments;
 mod phases;
 mod shortcut;
 mod traffic;

@@ -6,6 +6,7 @@ use super::parts::Parts;
 use crate::device::{Call, In, Out};
 use crate::graph::{Tape, Tensor};
 use crate::kernels::conv as kernels;
+use crate::ops::moments;
 use half::bf16;
 
 /// Pixels of a tile, and output channels.
@@ -23,12 +24,14 @@ pub fn fprop(tape: &mut Tape, shape: &Shape, x: &Tensor, weight: &Tensor, epilog
         || epilogue.shortcut.is_some()
         || epilogue.f32_result;
     assert!(!other, "a bf16 convolution of {} channels adds a bias alone", shape.channels[0]);
+    let moments = if epilogue.normalised { moments::attach(tape, y) } else { None };
     let call = kernel(shape.channels[0], shape)(
         x.input(),
         weight.input(),
         epilogue.bias.map(Tensor::input),
         None,
         y.output(),
+        moments.as_ref().map(Tensor::output),
         count(shape.out_pixels()),
         count(shape.height),
         count(shape.width),
@@ -47,6 +50,7 @@ type Launcher = fn(
     Option<In<f32>>,
     Option<In<bf16>>,
     Out<bf16>,
+    Option<Out<f32>>,
     u32,
     u32,
     u32,

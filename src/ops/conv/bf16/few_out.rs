@@ -44,6 +44,7 @@ pub fn dgrad(tape: &mut Tape, shape: &Shape, weight: &Tensor, dy: &Tensor, dx: &
         None,
         dx.so_far.as_ref().map(Tensor::input),
         dx.total.output(),
+        None,
         count(shape.out_pixels()),
         count(shape.height),
         count(shape.width),

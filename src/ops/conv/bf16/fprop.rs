@@ -7,6 +7,7 @@ use super::phases::Phases;
 use crate::device::{Call, DType, In, Out};
 use crate::graph::{Tape, Tensor};
 use crate::kernels::conv as kernels;
+use crate::ops::moments;
 use half::bf16;
 
 type Launcher = fn(
@@ -21,6 +22,7 @@ type Launcher = fn(
     Option<In<f32>>,
     Option<In<bf16>>,
     Option<Out<bf16>>,
+    Option<Out<f32>>,
     Option<Out<f32>>,
     u32,
     u32,
@@ -60,6 +62,9 @@ pub fn launch(
     let pixels = shape.out_pixels() / phases.count;
     let (tile, launcher) = choose(&VARIANTS, pixels, shape.out_channels, phases.count);
     let in_bf16 = y.dtype() == DType::BF16;
+    // No part lies in two images, nor in two phases of one.
+    let whole = phases.count == 1 || (shape.out_height * shape.out_width / phases.count).is_multiple_of(moments::PIXELS);
+    let moments = if epilogue.normalised && in_bf16 && whole { moments::attach(tape, y) } else { None };
     let shortcut =
         |number: usize| epilogue.shortcut.and_then(|shortcut| shortcut.inputs.get(number).copied());
     let shortcut_channels = |number| shortcut(number).map_or(0, |z| z.shape()[3]);
@@ -76,6 +81,7 @@ pub fn launch(
         epilogue.residual.map(Tensor::input),
         in_bf16.then(|| y.output()),
         (!in_bf16).then(|| y.output()),
+        moments.as_ref().map(Tensor::output),
         count(pixels),
         count(shape.height),
         count(shape.width),
