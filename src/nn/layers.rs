@@ -97,7 +97,13 @@ impl Linear {
     }
 
     /// `x [M, C]` times the weight, plus the bias and the residual; `normalised` as in [`Added`].
-    pub fn forward(&self, pass: &mut Pass, x: &Tensor, residual: Option<&Tensor>, normalised: bool) -> Tensor {
+    pub fn forward(
+        &self,
+        pass: &mut Pass,
+        x: &Tensor,
+        residual: Option<&Tensor>,
+        normalised: bool,
+    ) -> Tensor {
         let weight = pass.factor(&self.weight, x.dtype());
         let bias = pass.parameter(&self.bias);
         let epilogue = Epilogue { bias: Some(&bias), residual, normalised, ..Epilogue::default() };

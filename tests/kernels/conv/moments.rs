@@ -27,8 +27,7 @@ fn record(recording: &mut Recording, case: &Case, data: &Data) -> (Tensor, Optio
     let weight = case.weights(recording, data);
     let bias = data.bias.as_ref().map(|bias| recording.input(&[k], bias));
     let per_image = data.per_image.as_ref().map(|addend| recording.input(&[case.images, k], addend));
-    let residual =
-        data.residual.as_ref().map(|residual| recording.input(&case.output(), &rounded(residual)));
+    let residual = data.residual.as_ref().map(|residual| recording.input(&case.output(), &rounded(residual)));
     let epilogue = Epilogue {
         bias: bias.as_ref(),
         per_image: per_image.as_ref(),
@@ -170,7 +169,8 @@ fn same_in_every_batch() {
 fn not_left() {
     let mut random = Random::new(1204);
     let (channels, geometry) = (vec![8], Geometry::POINTWISE);
-    let whole = Case { dtype: DType::BF16, images: 1, height: 4, width: 4, channels, out_channels: 8, geometry };
+    let whole =
+        Case { dtype: DType::BF16, images: 1, height: 4, width: 4, channels, out_channels: 8, geometry };
     for (case, f32_result, normalised, left) in [
         (whole.clone(), false, true, true),
         (whole.clone(), false, false, false),

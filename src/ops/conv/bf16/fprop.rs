@@ -63,7 +63,8 @@ pub fn launch(
     let (tile, launcher) = choose(&VARIANTS, pixels, shape.out_channels, phases.count);
     let in_bf16 = y.dtype() == DType::BF16;
     // No part lies in two images, nor in two phases of one.
-    let whole = phases.count == 1 || (shape.out_height * shape.out_width / phases.count).is_multiple_of(moments::PIXELS);
+    let whole = phases.count == 1
+        || (shape.out_height * shape.out_width / phases.count).is_multiple_of(moments::PIXELS);
     let moments = if epilogue.normalised && in_bf16 && whole { moments::attach(tape, y) } else { None };
     let shortcut =
         |number: usize| epilogue.shortcut.and_then(|shortcut| shortcut.inputs.get(number).copied());
