@@ -22,7 +22,7 @@ pub struct Args {
     /// Settings to begin with; other flags override them
     #[arg(long, value_name = "NAME", default_value = "shapes16", conflicts_with = "resume")]
     preset: Preset,
-    /// Training images: shapes, folder:DIR or cifar10:DIR
+    /// Training images: shapes, folder:DIR, zip:FILE, npz:FILE, cifar10:DIR or lsun:DIR
     #[arg(long, value_name = "IMAGES", conflicts_with = "resume")]
     data: Option<Source>,
     /// Folder of the run [default: runs/PRESET]
@@ -149,7 +149,7 @@ impl Args {
     fn begin(&self) -> Result<(RunFolder, Settings, Start)> {
         let Some(data) = self.data.clone().or_else(|| self.preset.source()) else {
             let name = self.preset.name();
-            bail!("preset {name} needs its images: name them with --data folder:DIR or --data cifar10:DIR");
+            bail!("preset {name} needs its images: name them with --data, such as --data folder:DIR");
         };
         let mut settings = self.preset.settings(data);
         if let Some(fixed) = &self.fixed {

@@ -15,9 +15,15 @@ const RECORD: usize = 1 + IMAGE;
 /// What the archives unpack to, looked for below the folder that was named.
 const SUBFOLDERS: [&str; 3] = ["", "cifar-10-batches-bin", "cifar-10-batches-py"];
 
+/// Names of the classes, in the order of their labels.
+const CLASSES: [&str; 10] =
+    ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"];
+
 /// The images of every `data_batch_*`, held in memory as the files hold them: one plane for each channel.
 pub struct Cifar10 {
     planes: Vec<u8>,
+    labels: Vec<u8>,
+    classes: Vec<String>,
 }
 
 impl Cifar10 {
@@ -30,18 +36,41 @@ impl Cifar10 {
         if size != SIZE {
             return Err(DataError::Size { source_name: "CIFAR-10", found: SIZE, wanted: size });
         }
-        let mut planes = vec![];
+        let mut images =
+            Cifar10 { planes: vec![], labels: vec![], classes: CLASSES.map(String::from).to_vec() };
         for batch in find_batches(path)? {
             let bytes = fs::read(&batch).map_err(|reason| DataError::File { path: batch.clone(), reason })?;
             if is_binary(&batch) {
-                append_binary(&batch, &bytes, &mut planes)?;
+                images.append_binary(&batch, &bytes)?;
             } else {
-                let failed = |reason| DataError::Batch { path: batch.clone(), reason };
-                let images = python::images(&bytes, IMAGE).map_err(failed)?;
-                planes.extend_from_slice(images);
+                let read = python::batch(&bytes, IMAGE);
+                let (planes, labels) =
+                    read.map_err(|reason| DataError::Batch { path: batch.clone(), reason })?;
+                images.planes.extend_from_slice(planes);
+                images.append_labels(&batch, labels)?;
             }
         }
-        Ok(Cifar10 { planes })
+        Ok(images)
+    }
+
+    fn append_binary(&mut self, path: &Path, bytes: &[u8]) -> Result<(), DataError> {
+        if bytes.is_empty() || !bytes.len().is_multiple_of(RECORD) {
+            return Err(DataError::Length { path: path.into(), bytes: bytes.len(), record: RECORD });
+        }
+        let records = bytes.chunks_exact(RECORD);
+        records.clone().for_each(|record| self.planes.extend_from_slice(&record[1..]));
+        self.append_labels(path, records.map(|record| record[0]))
+    }
+
+    fn append_labels(&mut self, path: &Path, labels: impl IntoIterator<Item = u8>) -> Result<(), DataError> {
+        for label in labels {
+            if usize::from(label) >= CLASSES.len() {
+                let reason = format!("an image has class {label}, and there are {}", CLASSES.len());
+                return Err(DataError::Batch { path: path.into(), reason });
+            }
+            self.labels.push(label);
+        }
+        Ok(())
     }
 }
 
@@ -66,6 +95,14 @@ impl Dataset for Cifar10 {
             }
         }
         Ok(())
+    }
+
+    fn classes(&self) -> &[String] {
+        &self.classes
+    }
+
+    fn label(&self, index: usize) -> Option<u32> {
+        self.labels.get(index).map(|&label| label.into())
     }
 }
 
@@ -96,14 +133,4 @@ fn find_batches(path: &Path) -> Result<Vec<PathBuf>, DataError> {
 
 fn is_binary(path: &Path) -> bool {
     path.extension().is_some_and(|ending| ending == "bin")
-}
-
-fn append_binary(path: &Path, bytes: &[u8], planes: &mut Vec<u8>) -> Result<(), DataError> {
-    if bytes.is_empty() || !bytes.len().is_multiple_of(RECORD) {
-        return Err(DataError::Length { path: path.into(), bytes: bytes.len(), record: RECORD });
-    }
-    for record in bytes.chunks_exact(RECORD) {
-        planes.extend_from_slice(&record[1..]);
-    }
-    Ok(())
 }

@@ -1,17 +1,17 @@
 //! The image files below a folder.
 
+use super::classes::Classes;
+use super::picture::{self, is_image, read_square};
 use super::{DataError, Dataset};
-use image::imageops::{self, FilterType};
-use image::{DynamicImage, ImageDecoder, ImageReader, ImageResult, RgbImage};
-use std::fs;
+use std::fs::{self, File};
+use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
-const ENDINGS: [&str; 8] = ["jpg", "jpeg", "png", "webp", "bmp", "gif", "tif", "tiff"];
-
-/// Every image file below a folder, in the order of their paths, decoded as RGB when it is asked for. Of each,
-/// the largest centred square is resized (bilinear, averaging where it shrinks).
+/// Every image file below a folder, in the order of their paths, decoded as RGB when it is asked for; see
+/// [`read_square`]. The folders in it are the classes, see [`Classes::of_paths`].
 pub struct Folder {
     paths: Vec<PathBuf>,
+    classes: Classes,
     size: usize,
 }
 
@@ -24,11 +24,11 @@ impl Folder {
         let mut paths = vec![];
         collect(path, &mut paths)?;
         if paths.is_empty() {
-            let wanted = "image file (.jpg .jpeg .png .webp .bmp .gif .tif .tiff)";
-            return Err(DataError::Empty { path: path.into(), wanted });
+            return Err(DataError::Empty { path: path.into(), wanted: picture::KINDS });
         }
         paths.sort();
-        Ok(Folder { paths, size })
+        let classes = Classes::of_paths(paths.iter().map(PathBuf::as_path));
+        Ok(Folder { paths, classes, size })
     }
 
     /// Path of image `index`.
@@ -52,9 +52,19 @@ impl Dataset for Folder {
 
     fn read(&self, index: usize, pixels: &mut [u8]) -> Result<(), DataError> {
         let path = &self.paths[index];
-        let image = decode(path).map_err(|reason| DataError::Image { path: path.clone(), reason })?;
-        pixels.copy_from_slice(square(&image, self.size as u32).as_raw());
+        let file = File::open(path).map_err(|reason| DataError::File { path: path.clone(), reason })?;
+        let image = read_square(BufReader::new(file), self.size)
+            .map_err(|reason| DataError::Image { path: path.clone(), reason })?;
+        pixels.copy_from_slice(image.as_raw());
         Ok(())
+    }
+
+    fn classes(&self) -> &[String] {
+        &self.classes.names
+    }
+
+    fn label(&self, index: usize) -> Option<u32> {
+        self.classes.label(index)
     }
 }
 
@@ -71,31 +81,4 @@ fn collect(folder: &Path, paths: &mut Vec<PathBuf>) -> Result<(), DataError> {
         }
     }
     Ok(())
-}
-
-fn is_image(path: &Path) -> bool {
-    // The shadows that some systems leave beside files are named ._NAME.
-    let shadow = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("._"));
-    let ending = path.extension().map(|ending| ending.to_string_lossy().to_lowercase());
-    !shadow && ending.is_some_and(|ending| ENDINGS.contains(&ending.as_str()))
-}
-
-/// Reads an image the right way up. The format is that of the content, whatever the name says.
-fn decode(path: &Path) -> ImageResult<RgbImage> {
-    let mut decoder = ImageReader::open(path)?.with_guessed_format()?.into_decoder()?;
-    let orientation = decoder.orientation()?;
-    let mut image = DynamicImage::from_decoder(decoder)?;
-    image.apply_orientation(orientation);
-    Ok(image.into_rgb8())
-}
-
-fn square(image: &RgbImage, size: u32) -> RgbImage {
-    let (width, height) = image.dimensions();
-    let side = width.min(height);
-    let middle = imageops::crop_imm(image, (width - side) / 2, (height - side) / 2, side, side);
-    if side == size {
-        middle.to_image()
-    } else {
-        imageops::resize(&*middle, size, size, FilterType::Triangle)
-    }
 }

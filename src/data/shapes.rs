@@ -13,6 +13,8 @@ pub enum Figure {
 }
 
 const FIGURES: [Figure; 3] = [Figure::Circle, Figure::Square, Figure::Triangle];
+/// Names of the classes: the figures, in the same order.
+const CLASSES: [&str; 3] = ["circle", "square", "triangle"];
 
 /// Saturation of every colour.
 const SATURATION: f32 = 0.75;
@@ -27,6 +29,7 @@ const RADII: [f32; 2] = [0.38, 0.44];
 pub struct Shapes {
     size: usize,
     philox: Philox,
+    classes: Vec<String>,
 }
 
 /// One image, before it is drawn. Coordinates are relative to the image, y downward.
@@ -52,7 +55,7 @@ impl Shapes {
         if !size.is_power_of_two() || !(8..=4096).contains(&size) {
             return Err(DataError::Shapes(size));
         }
-        Ok(Shapes { size, philox: Philox::new(seed) })
+        Ok(Shapes { size, philox: Philox::new(seed), classes: CLASSES.map(String::from).to_vec() })
     }
 
     /// What image `index` shows.
@@ -102,6 +105,15 @@ impl Dataset for Shapes {
             }
         }
         Ok(())
+    }
+
+    fn classes(&self) -> &[String] {
+        &self.classes
+    }
+
+    fn label(&self, index: usize) -> Option<u32> {
+        let figure = self.figure(index);
+        FIGURES.iter().position(|&other| other == figure).map(|number| number as u32)
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod cifar10;
 mod folder;
+mod formats;
 mod order;
 mod pictures;
 mod shapes;

@@ -2,14 +2,24 @@
 
 use crate::pickle::{Pickle, Value};
 
-/// The images of a batch, `image` bytes each: entry `data` of the dictionary, a NumPy array of bytes with one image
-/// a row.
+/// The images of a batch, `image` bytes each, and their labels: entry `data` of the dictionary, a NumPy array of bytes
+/// with one image a row, and the list `labels`.
 ///
 /// # Errors
 /// What the file is instead, in a few words.
-pub fn images(file: &[u8], image: usize) -> Result<&[u8], String> {
+pub fn batch(file: &[u8], image: usize) -> Result<(&[u8], Vec<u8>), String> {
     let (pickle, _) = Pickle::read(file)?;
     let batch = pickle.root();
+    let images = images(batch, image)?;
+    let labels = batch.get("labels").and_then(Value::sizes).unwrap_or_default();
+    let labels: Vec<u8> = labels.into_iter().filter_map(|label| u8::try_from(label).ok()).collect();
+    if labels.len() * image != images.len() {
+        return Err(format!("it has {} labels for {} images", labels.len(), images.len() / image));
+    }
+    Ok((images, labels))
+}
+
+fn images<'a>(batch: Value<'_, 'a>, image: usize) -> Result<&'a [u8], String> {
     if batch.entries().is_none() {
         return Err("it holds no dictionary".into());
     }
