@@ -60,6 +60,62 @@ fn bf16_product() {
     }
 }
 
+/// Two right factors that one `ldmatrix.trans` loads from the rows of a 16 x 16 matrix, whose columns they are.
+#[test]
+fn product_with_columns() {
+    let a = |row: usize, k: usize| ((row * 3 + k * 5) % 11) as f32 - 5.0;
+    let b = |k: usize, n: usize| ((k * 7 + n * 2) % 13) as f32 - 6.0;
+    let pair = |x: [f32; 2]| {
+        x.map(|x| u32::from(bf16::from_f32(x).to_bits())).into_iter().rev().fold(0, |w, x| w << 16 | x)
+    };
+    let mut inputs: Vec<[u32; 32]> = Vec::new();
+    for i in 0..4 {
+        inputs.push(std::array::from_fn(|l| {
+            let (row, k) = (l / 4 + 8 * (i & 1), 2 * (l % 4) + 8 * (i >> 1));
+            pair([a(row, k), a(row, k + 1)])
+        }));
+    }
+    // Lane l holds half a row of b.
+    for i in 0..4 {
+        inputs.push(std::array::from_fn(|l| {
+            let (k, n) = (l / 2, 8 * (l % 2) + 2 * i);
+            pair([b(k, n), b(k, n + 1)])
+        }));
+    }
+    let inputs: Vec<&[u32; 32]> = inputs.iter().collect();
+    let clear: String = (0..8).map(|i| format!("mov.f32 %f{i}, 0f00000000;\n")).collect();
+    for level in Level::available() {
+        for i in 0..8 {
+            let body = format!(
+                "
+    .shared .align 16 .b8 cell[512];
+    mov.u32 %r0, %laneid;
+    mov.u32 %r1, cell;
+    mad.lo.u32 %r2, %r0, 16, %r1;
+    st.shared.v4.b32 [%r2], {{in4, in5, in6, in7}};
+    bar.warp.sync -1;
+    and.b32 %r2, %r0, 15;
+    shr.u32 %r3, %r0, 4;
+    mad.lo.u32 %r1, %r2, 32, %r1;
+    mad.lo.u32 %r1, %r3, 16, %r1;
+    {clear}
+    ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {{%r10, %r11, %r12, %r13}}, [%r1];
+    mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {{%f0, %f1, %f2, %f3}}, {{in0, in1, in2, in3}},
+        {{%r10, %r11}}, {{%f0, %f1, %f2, %f3}};
+    mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {{%f4, %f5, %f6, %f7}}, {{in0, in1, in2, in3}},
+        {{%r12, %r13}}, {{%f4, %f5, %f6, %f7}};
+    mov.b32 out, %f{i};"
+            );
+            let out: [u32; 32] = lanes(&soft(level), &body, &inputs).unwrap();
+            for (lane, got) in out.into_iter().enumerate() {
+                let (row, n) = (lane / 4 + 8 * (i % 4 / 2), 8 * (i / 4) + 2 * (lane % 4) + i % 2);
+                let expected: f32 = (0..16).map(|k| a(row, k) * b(k, n)).sum();
+                assert_eq!(f32::from_bits(got), expected, "{level:?}, row {row}, column {n}");
+            }
+        }
+    }
+}
+
 /// m16n8k8 with tf32: small integers are exact in any order.
 #[test]
 fn tf32_product() {

@@ -235,8 +235,7 @@ impl Source {
             match self {
                 Source::Slot(slot) => staged.behind(warp.slot::<u8>(slot)),
                 Source::Matrix { base, lane, offset, transposed } => {
-                    let places = pointers.get_unchecked(base as usize).as_ptr().add(lane as usize);
-                    let rows = Rows { places: &*places.cast(), offset: offset as usize };
+                    let rows = memory_rows(pointers, base, lane, offset);
                     if !transposed {
                         return rows;
                     }
@@ -250,6 +249,17 @@ impl Source {
             }
         }
     }
+}
+
+/// The rows in shared memory of a matrix that an `ldmatrix` loads.
+///
+/// # Safety
+/// The base is one of the run's, whose addresses are checked.
+#[inline(always)]
+unsafe fn memory_rows(pointers: &Pointers, base: u8, lane: u8, offset: u32) -> Rows<'_> {
+    // SAFETY: the caller's contract; the matrix's addresses are in eight lanes from `lane` on.
+    let places = unsafe { &*pointers.get_unchecked(base as usize).as_ptr().add(lane as usize).cast() };
+    Rows { places, offset: offset as usize }
 }
 
 /// The words of four rows.
@@ -294,6 +304,20 @@ pub(super) unsafe fn columns<const L: u8>(
 ) {
     // SAFETY: the caller's contract.
     unsafe {
+        #[cfg(target_arch = "x86_64")]
+        if L == crate::device::soft::level::AVX512
+            && let Source::Matrix { base, lane, offset, transposed: true } = left
+            && let Some(Source::Matrix {
+                base: base_right,
+                lane: lane_right,
+                offset: offset_right,
+                transposed: true,
+            }) = right
+        {
+            let left = memory_rows(pointers, base, lane, offset);
+            let right = memory_rows(pointers, base_right, lane_right, offset_right);
+            return interleave(left, right, words);
+        }
         let (mut staged_left, mut staged_right) = (Staged::NOTHING, Staged::NOTHING);
         let left = left.rows(warp, pointers, &mut staged_left);
         let right = match right {
@@ -303,6 +327,39 @@ pub(super) unsafe fn columns<const L: u8>(
         let [a, b, c, d] = words;
         let to = [a.as_mut_ptr(), b.as_mut_ptr(), c.as_mut_ptr(), d.as_mut_ptr()];
         gather::<_, L>(to, &Columns([left, right]));
+    }
+}
+
+/// [`columns`] of two transposed matrices: their rows in memory are those of B, so two neighbours are woven into one.
+///
+/// # Safety
+/// 16 bytes are readable at each place, and the CPU has AVX-512.
+#[cfg(target_arch = "x86_64")]
+#[inline(always)]
+unsafe fn interleave(left: Rows, right: Rows, words: &mut [[u32; 16]; 4]) {
+    use std::arch::x86_64::*;
+    /// Places of both halves of each word: of each matrix first the even columns, then the odd ones.
+    const WOVEN: [u16; 32] = {
+        let mut places = [0; 32];
+        let mut word = 0;
+        while word < 16 {
+            let column = 2 * (word % 4) + word / 4 % 2;
+            places[2 * word] = (16 * (word / 8) + column) as u16;
+            places[2 * word + 1] = places[2 * word] + 8;
+            word += 1;
+        }
+        places
+    };
+    // SAFETY: the caller's contract.
+    unsafe {
+        let places = _mm512_loadu_si512(WOVEN.as_ptr().cast());
+        for (pair, words) in words.iter_mut().enumerate() {
+            let x = _mm512_castsi128_si512(_mm_loadu_si128(left.at(2 * pair).cast()));
+            let x = _mm512_inserti32x4::<1>(x, _mm_loadu_si128(left.at(2 * pair + 1).cast()));
+            let x = _mm512_inserti32x4::<2>(x, _mm_loadu_si128(right.at(2 * pair).cast()));
+            let x = _mm512_inserti32x4::<3>(x, _mm_loadu_si128(right.at(2 * pair + 1).cast()));
+            _mm512_storeu_si512(words.as_mut_ptr().cast(), _mm512_permutexvar_epi16(places, x));
+        }
     }
 }
 

@@ -169,6 +169,10 @@ impl Tiling {
                 break;
             }
             let Some(step) = self.step(loads, &products) else { break };
+            // Other sums are another run's: tile registers can have those of one run.
+            if run.steps.first().is_some_and(|first| first.tiles != step.tiles) {
+                break;
+            }
             run.steps.push(step);
             if !self.fits(&run) {
                 run.steps.pop();
