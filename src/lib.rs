@@ -30,8 +30,8 @@
 //! - [`ptx`], [`device`]: the language, and the two devices; [`kernels`]: a typed launcher for each kernel;
 //! - [`graph`], [`ops`]: recorded programs, and what is recorded in them;
 //! - [`diffusion`], [`nn`], [`optim`], [`data`], [`checkpoint`]: the paper, the network, Adam, images, files;
-//! - [`train`], [`sample`], [`interchange`], [`neighbours`]: the jobs, with [`run`] for what a run's folder holds and
-//!   [`picture`] for what one looks at;
+//! - [`train`], [`sample`], [`evaluate`], [`interchange`], [`neighbours`]: the jobs, with [`run`] for what a run's folder
+//!   holds and [`picture`] for what one looks at;
 //! - [`cli`]: the command line.
 
 pub mod atomic;
@@ -40,6 +40,7 @@ pub mod cli;
 pub mod data;
 pub mod device;
 pub mod diffusion;
+pub mod evaluate;
 pub mod graph;
 pub mod history;
 pub mod interchange;

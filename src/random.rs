@@ -36,6 +36,13 @@ impl Stream {
     /// Data that is made rather than read.
     pub const DATA: Stream = Stream(6);
 
+    /// The noise eps of an image that is evaluated; the step word is the timestep, the sample word the image's number.
+    pub const EVALUATION: Stream = Stream(0x20);
+    /// Which timestep stands for its neighbours in an evaluation; the step word is the first of them.
+    pub const STRATUM: Stream = Stream(0x21);
+    /// The steps of progressive coding; the step word is the timestep that is sent.
+    pub const CODE: Stream = Stream(0x22);
+
     /// Dropout masks of one layer; layers are numbered from 0 in the order in which the network applies them.
     pub const fn dropout(layer: u32) -> Stream {
         Stream(0x100 + layer)

@@ -2,6 +2,7 @@
 
 mod device;
 mod doctor;
+mod evaluate;
 mod export;
 mod import;
 mod interrupt;
@@ -27,6 +28,7 @@ struct Cli {
 enum Command {
     Train(Box<train::Args>),
     Sample(sample::Args),
+    Evaluate(Box<evaluate::Args>),
     Import(import::Args),
     Export(export::Args),
     Doctor(doctor::Args),
@@ -54,6 +56,7 @@ pub fn run() -> ExitCode {
     let outcome = match cli.command {
         Command::Train(args) => train::run(*args),
         Command::Sample(args) => sample::run(args),
+        Command::Evaluate(args) => evaluate::run(*args),
         Command::Import(args) => import::run(args),
         Command::Export(args) => export::run(args),
         Command::Doctor(args) => doctor::run(args),

@@ -334,12 +334,7 @@ impl ValueEnum for Variance {
     }
 
     fn to_possible_value(&self) -> Option<PossibleValue> {
-        Some(PossibleValue::new(match self {
-            Variance::FixedSmall => "small",
-            Variance::FixedLarge => "large",
-            Variance::Learned => "learned",
-            Variance::LearnedRange => "learned-range",
-        }))
+        Some(PossibleValue::new(self.words()))
     }
 }
 

@@ -26,6 +26,16 @@ impl Variance {
     pub fn is_learned(self) -> bool {
         matches!(self, Variance::Learned | Variance::LearnedRange)
     }
+
+    /// As `--variance` says it.
+    pub fn words(self) -> &'static str {
+        match self {
+            Variance::FixedSmall => "small",
+            Variance::FixedLarge => "large",
+            Variance::Learned => "learned",
+            Variance::LearnedRange => "learned-range",
+        }
+    }
 }
 
 /// Algorithm 2 over falling `timesteps`, with x_0 clipped as in the authors' code. From t to the next

@@ -118,11 +118,15 @@ impl SchedulerConfig {
             let value = format!("{:?}", self.prediction_type);
             return refuse("prediction_type", value, "samplers take epsilon");
         }
-        match sampler {
-            Sampler::Ancestral(variance) if variance.is_learned() => {
+        let asked = match sampler {
+            Sampler::Ancestral(variance) => variance,
+            Sampler::Ddim(_) => self.variance_type,
+        };
+        match [asked, self.variance_type].into_iter().find(|variance| variance.is_learned()) {
+            Some(variance) => {
                 refuse("variance_type", format!("{variance:?}"), "samplers take a fixed variance")
             }
-            _ => Ok(()),
+            None => Ok(()),
         }
     }
 

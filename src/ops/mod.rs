@@ -35,6 +35,7 @@ pub mod mean_loss;
 pub mod moments;
 pub mod objective;
 pub mod q_sample;
+pub mod q_sample_at;
 pub mod reverse_update;
 pub mod silu;
 pub mod timestep_embedding;

@@ -1,16 +1,14 @@
 //! The loss of a run against its steps.
 
+use super::font::{FONT, register};
 use super::write_png;
 use plotters::prelude::*;
-use plotters::style::register_font;
 use std::io;
 use std::path::Path;
-use std::sync::Once;
 
 const SIZE: (u32, u32) = (960, 540);
 const PALE: RGBColor = RGBColor(178, 202, 226);
 const STRONG: RGBColor = RGBColor(20, 80, 150);
-const FONT: &str = "DejaVu Sans";
 /// Horizontal lines of a decade: at 1 to 9 times a power of ten.
 const DECADE_LINES: usize = 9;
 /// How many points the strong line averages over, as a part of all; single losses jump with the timesteps drawn.
@@ -94,14 +92,4 @@ fn running_mean(points: &[LossPoint]) -> Vec<LossPoint> {
         LossPoint { step: points[end].step, loss: sum / recent.len() as f32 }
     };
     (0..points.len()).map(mean).collect()
-}
-
-/// Makes the embedded font known, once; no font of the system is asked for.
-fn register() {
-    static ONCE: Once = Once::new();
-    ONCE.call_once(|| {
-        let font = include_bytes!("font/DejaVuSans.ttf");
-        register_font(FONT, FontStyle::Normal, font)
-            .unwrap_or_else(|_| panic!("the embedded font is a font"));
-    });
 }

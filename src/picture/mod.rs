@@ -1,12 +1,17 @@
-//! Pictures for people and for evaluators: PNG files, grids, `.npz`, the loss curve.
+//! Pictures for people and for evaluators: PNG files, grids, captions, `.npz`, charts, the loss curve.
 //!
 //! Every file is written whole or not at all, see [`crate::atomic`].
 
+mod captions;
+mod chart;
 mod curve;
+mod font;
 mod grid;
 mod npz;
 mod png;
 
+pub use captions::captioned;
+pub use chart::{Axis, Chart, Scale, charts};
 pub use curve::{LossPoint, loss_curve};
 pub use grid::{grid, rows};
 pub use npz::NpzFile;

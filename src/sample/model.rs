@@ -37,12 +37,14 @@ impl Model {
             None => SchedulerConfig::default(),
         };
         let config = unet.config();
+        let learned = diffusion.variance_type.is_learned();
         ensure!(
-            config.in_channels == config.out_channels,
-            "the network of {} gives {} channels for images of {}; learned variances are not supported",
+            config.out_channels == if learned { 2 } else { 1 } * config.in_channels,
+            "the network of {} gives {} channels for images of {}, which does not go with a variance that is {}",
             folder.display(),
             config.out_channels,
-            config.in_channels
+            config.in_channels,
+            if learned { "learned" } else { "fixed" }
         );
         let size = size.map(|side| [side; 2]).or(config.sample_size).with_context(|| {
             format!("the network of {} does not say how large its images are; say --size", folder.display())

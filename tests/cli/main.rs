@@ -2,6 +2,7 @@
 
 mod check;
 mod errors;
+mod evaluate;
 mod interchange;
 mod interrupt;
 mod kernels;

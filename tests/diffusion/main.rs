@@ -4,6 +4,7 @@
 mod common;
 
 mod config;
+mod likelihood;
 mod prediction;
 mod samplers;
 mod schedule;

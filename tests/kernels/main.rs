@@ -15,6 +15,7 @@ mod group_norm;
 mod objective;
 mod philox;
 mod q_sample;
+mod q_sample_at;
 mod reverse_update;
 mod silu;
 mod timestep_embedding;

@@ -28,6 +28,8 @@ mod objective;
 mod philox;
 #[path = "../kernels/q_sample.rs"]
 mod q_sample;
+#[path = "../kernels/q_sample_at.rs"]
+mod q_sample_at;
 #[path = "../kernels/reverse_update.rs"]
 mod reverse_update;
 #[path = "../kernels/silu.rs"]

@@ -16,6 +16,7 @@ use ddpm_ptx::ops::cast::cast_into;
 use ddpm_ptx::ops::group_norm::{Activation, group_norm};
 use ddpm_ptx::ops::objective::{Factors, objective};
 use ddpm_ptx::ops::q_sample::{NoiseSource, Noised};
+use ddpm_ptx::ops::q_sample_at::q_sample_at;
 use ddpm_ptx::run::{Preset, Settings};
 use ddpm_ptx::survey::survey;
 use half::bf16;
@@ -186,7 +187,7 @@ fn normalisations(bench: &Bench) -> Vec<KernelCounts> {
     counts
 }
 
-/// 8 images of 16 x 16, their bound's gradient and terms, with a fixed and with a learned variance.
+/// 8 images of 16 x 16, noised where they are evaluated, and their bound's gradient and terms, with a fixed and with a learned variance.
 fn bounds(bench: &Bench) -> Vec<KernelCounts> {
     let mut tape = Tape::inference();
     let images = bench.input::<u8>(&mut tape, &[8, 16, 16, 3]);
@@ -197,6 +198,8 @@ fn bounds(bench: &Bench) -> Vec<KernelCounts> {
     let source = NoiseSource { seed: 0, first_sample: 0, step: bench.input::<u64>(&mut tape, &[1]) };
     let factors = Factors { on_error: 1.0, on_bound: 1.0, on_mean: 1.0 };
     let losses = History::new(&bench.device, 1).unwrap();
+    let roots = bench.input::<f32>(&mut tape, &[4, 2]);
+    q_sample_at(&mut tape, &images, &t, &noised.mirrored, &roots, &x_t, 0);
     for outputs in [3, 6] {
         let output = bench.input::<f32>(&mut tape, &[8, 16, 16, outputs]);
         bound_terms(&mut tape, &images, &x_t, &output, &t, &table);

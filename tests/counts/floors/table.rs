@@ -198,6 +198,7 @@ pub const FLOORS: &[Floor] = &[
     row("objective_learned_bf16",           0.143, 1.010,  39.066, PAIRS),
     row("objective_learned_f32",            0.144, 1.010,  29.414, PAIRS),
     row("q_sample",                         0.659, 1.010,  41.740, BYTES),
+    row("q_sample_at",                      0.650, 1.010,  39.671, BYTES),
     row("reverse_update",                   0.990, 1.010,   7.653, ""),
     row("silu",                             0.990, 1.010,   5.682, ""),
     row("silu_backward",                    0.990, 1.010,   5.555, ""),
