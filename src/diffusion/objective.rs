@@ -87,11 +87,11 @@ impl Objective {
         Ok(Objective { noise, timesteps, bound, step, seed, flip })
     }
 
-    /// Noised images and their timesteps from `images`, u8 `[B,H,W,C]`.
-    pub fn noised(&self, tape: &mut Tape, images: &Tensor) -> Noised {
+    /// Noised images, of type `dtype`, and their timesteps from `images`, u8 `[B,H,W,C]`.
+    pub fn noised(&self, tape: &mut Tape, images: &Tensor, dtype: DType) -> Noised {
         let table = tape.resident(&self.noise, 0, &[self.timesteps, 2], DType::F32);
         let source = self.source(tape);
-        q_sample(tape, images, &table, &source, self.flip)
+        q_sample(tape, images, &table, &source, self.flip, dtype)
     }
 
     /// The loss of the network's `prediction` for `images`, which [`Objective::noised`] made `noised` of on the same

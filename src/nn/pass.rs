@@ -47,9 +47,9 @@ impl<'a> Pass<'a> {
         self.weights.precision().activations()
     }
 
-    /// `x`, f32, as the network's activations are. No gradient flows through the rounding.
+    /// `x`, f32 or of the network's activations' type already, in that type. No gradient flows through the rounding.
     pub fn as_activation(&mut self, x: &Tensor) -> Tensor {
-        if self.activations() == DType::F32 {
+        if self.activations() == x.dtype() {
             return x.clone();
         }
         let rounded = self.tape.scratch(x.shape(), self.activations());

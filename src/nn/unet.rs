@@ -86,7 +86,7 @@ impl UNet {
 
     /// Records the network on `tape`.
     ///
-    /// `x [N, H, W, in_channels]` f32, `t [N]` u32 from 0; gives `[N, H, W, out_channels]` f32, whose gradient is
+    /// `x [N, H, W, in_channels]` f32 or of the activations' type, `t [N]` u32 from 0; gives `[N, H, W, out_channels]` f32, whose gradient is
     /// of the activations' type ([`Bound::precision`]). With a dropout key there is dropout, at the config's probability.
     ///
     /// # Panics

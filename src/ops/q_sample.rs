@@ -5,13 +5,16 @@ use crate::graph::{Tape, Tensor};
 use crate::kernels::noise;
 use crate::random::Stream;
 
-/// Threads of a block of the kernels that take a quad of an image each.
+/// Threads of a block of kernels whose threads take a quad of an image each.
 const BLOCK: usize = 128;
 
 /// Blocks that cover an image of `elements` elements, four a thread.
 pub(super) fn quad_blocks(elements: usize) -> usize {
     elements.div_ceil(4 * BLOCK)
 }
+
+/// Elements of an image that a block of `q_sample` noises, about: rows are not divided.
+const SHARE: usize = 1024;
 
 /// Where the noise of a training batch comes from: [`q_sample`] and [`eps_loss`](super::eps_loss::eps_loss)
 /// make the same noise from the same source.
@@ -26,7 +29,7 @@ pub struct NoiseSource {
 
 /// What [`q_sample`] gives.
 pub struct Noised {
-    /// The noised images, f32 `[B,H,W,C]`.
+    /// The noised images, `[B,H,W,C]`.
     pub x_t: Tensor,
     /// Their timesteps in `0..T`, u32 `[B]`.
     pub t: Tensor,
@@ -37,13 +40,15 @@ pub struct Noised {
 /// x_t = sqrt(ab_t) x_0 + sqrt(1 - ab_t) eps (Ho, Jain, Abbeel 2020, equation 4), with x_0 = byte / 127.5 - 1
 /// from `images`, u8 `[B,H,W,C]`, mirrored left to right with probability 1/2 if `flip`; t uniform on `0..T`
 /// and eps standard normal, both by `source`. `table` is f32 `[T,2]`: the two square roots for each t
-/// ([`Schedule::noise_table`](crate::diffusion::Schedule::noise_table)). No gradient flows through it.
+/// ([`Schedule::noise_table`](crate::diffusion::Schedule::noise_table)). x_t is of type `dtype`: f32, or bf16, to which the
+/// same is rounded. No gradient flows through it.
 pub fn q_sample(
     tape: &mut Tape,
     images: &Tensor,
     table: &Tensor,
     source: &NoiseSource,
     flip: bool,
+    dtype: DType,
 ) -> Noised {
     let [batch, height, width, channels] = images.dims();
     let [timesteps, 2] = table.dims() else { panic!("a noise table of shape {:?}", table.shape()) };
@@ -63,21 +68,49 @@ pub fn q_sample(
     );
     tape.launch(draw.grid(batch.div_ceil(32), 1, 1));
 
-    let x_t = tape.scratch(images.shape(), DType::F32);
-    let q_sample = noise::q_sample(
-        images.input(),
-        t.input(),
-        mirrored.input(),
-        table.input(),
-        source.step.input(),
-        x_t.output(),
-        source.seed,
-        Stream::NOISE.0,
-        source.first_sample,
-        elements as u32,
-        width as u32,
-        channels as u32,
-    );
-    tape.launch(q_sample.grid(quad_blocks(elements), batch, 1));
+    let x_t = tape.scratch(images.shape(), dtype);
+    let share = share(height, width * channels);
+    let (bytes, t_in, flips, step) = (images.input(), t.input(), mirrored.input(), source.step.input());
+    let (seed, stream, first) = (source.seed, Stream::NOISE.0, source.first_sample);
+    let [count, part, w, c] = [elements, share, width, channels].map(|size| size as u32);
+    let roots = table.input();
+    let q_sample = match dtype {
+        DType::BF16 => {
+            let x_t = x_t.output();
+            noise::q_sample_bf16(bytes, t_in, flips, roots, step, x_t, seed, stream, first, count, part, w, c)
+        }
+        _ => {
+            let x_t = x_t.output();
+            noise::q_sample_f32(bytes, t_in, flips, roots, step, x_t, seed, stream, first, count, part, w, c)
+        }
+    };
+    tape.launch(q_sample.shared_bytes(share as u32).grid(elements.div_ceil(share), batch, 1));
     Noised { x_t, t, mirrored }
+}
+
+/// Elements of a block's rows, for an image of `height` rows of `row` elements each: a multiple of 4, so that every block
+/// begins with a quad.
+fn share(height: usize, row: usize) -> usize {
+    let step = match row % 4 {
+        0 => 1,
+        2 => 2,
+        _ => 4,
+    };
+    let rows = (SHARE / row).min(height).max(1).next_multiple_of(step);
+    rows * row
+}
+
+#[cfg(test)]
+mod tests {
+    use super::share;
+
+    #[test]
+    fn shares_are_rows_and_quads() {
+        assert_eq!(share(32, 96), 960);
+        assert_eq!(share(16, 48), 768);
+        assert_eq!(share(256, 768), 768);
+        assert_eq!(share(1024, 3072), 3072);
+        assert_eq!(share(5, 21), 8 * 21);
+        assert_eq!(share(1, 1), 4);
+    }
 }

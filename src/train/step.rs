@@ -83,7 +83,7 @@ impl TrainingStep {
         let objective = Objective::new(device, diffusion, settings.objective, step.clone(), *seed, *flip)?;
         let mut tape = Tape::training();
         let batch = tape.resident(&images, 0, &shape, DType::U8);
-        let noised = objective.noised(&mut tape, &batch);
+        let noised = objective.noised(&mut tape, &batch, settings.dtype.activations());
         let dropout = DropoutKey { seed: settings.seed, step: tape.resident(&step, 0, &[1], DType::U64) };
         let bound = weights.bind_training(&gradients);
         let prediction = unet.forward(&mut tape, &bound, &noised.x_t, &noised.t, Some(dropout));

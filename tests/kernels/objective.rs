@@ -101,7 +101,7 @@ impl Case {
         let prediction = recording.input(&[batch, height, width, outputs], &self.output);
         let weights = self.weights.as_ref().map(|weights| recording.input(&[batch], weights));
         let source = NoiseSource { seed: self.seed, first_sample: 0, step };
-        let noised = q_sample(&mut recording.tape, &images, &noise, &source, true);
+        let noised = q_sample(&mut recording.tape, &images, &noise, &source, true, DType::F32);
         let losses = History::new(&device(), 2).unwrap();
         let loss = objective(
             &mut recording.tape,

@@ -3,7 +3,8 @@
 use crate::common::compare::{Expected, ROUNDING, assert_close, assert_same_bits};
 use crate::common::philox::{normals, words};
 use crate::common::random::Random;
-use crate::common::recording::Recording;
+use crate::common::recording::{Recording, read, rounded, widened};
+use ddpm_ptx::device::DType;
 use ddpm_ptx::ops::q_sample::{NoiseSource, q_sample};
 use ddpm_ptx::random::Stream;
 
@@ -37,15 +38,20 @@ impl Case {
 
     /// x_t and t from the device.
     fn run(&self) -> (Vec<f32>, Vec<u32>) {
+        self.run_in(DType::F32)
+    }
+
+    /// The same with x_t of another type.
+    fn run_in(&self, dtype: DType) -> (Vec<f32>, Vec<u32>) {
         let mut recording = Recording::inference();
         let images = recording.input(&self.shape, &self.images);
         let table = recording.input(&[self.timesteps, 2], &self.table);
         let step = recording.input(&[1], &[self.step]);
         let source = NoiseSource { seed: self.seed, first_sample: self.first_sample, step };
-        let noised = q_sample(&mut recording.tape, &images, &table, &source, self.flip);
+        let noised = q_sample(&mut recording.tape, &images, &table, &source, self.flip, dtype);
         let program = recording.program(&[&noised.x_t, &noised.t]);
         program.run().unwrap();
-        (program.read(&noised.x_t).unwrap(), program.read(&noised.t).unwrap())
+        (read(&program, &noised.x_t), program.read(&noised.t).unwrap())
     }
 
     /// The timestep of image n and whether it is mirrored.
@@ -77,10 +83,33 @@ impl Case {
     }
 }
 
+/// One block and several for an image, rows and images that are made of whole quads and such that are not.
+const SHAPES: [[usize; 4]; 8] = [
+    [1, 1, 1, 1],
+    [3, 5, 7, 3],
+    [2, 8, 8, 3],
+    [2, 4, 4, 4],
+    [5, 1, 13, 1],
+    [2, 20, 30, 3],
+    [2, 75, 21, 1],
+    [1, 3, 500, 3],
+];
+
+/// In bf16 it is the same, rounded.
+#[test]
+fn forward_process_in_bf16() {
+    let mut random = Random::new(6);
+    for shape in SHAPES {
+        let case = Case::random(&mut random, shape, true);
+        let ((x_t, _), (in_bf16, _)) = (case.run(), case.run_in(DType::BF16));
+        assert_same_bits("x_t", &shape, &in_bf16, &widened(&rounded(&x_t)));
+    }
+}
+
 #[test]
 fn forward_process() {
     let mut random = Random::new(2);
-    for shape in [[1, 1, 1, 1], [3, 5, 7, 3], [2, 8, 8, 3], [2, 4, 4, 4], [5, 1, 13, 1], [2, 20, 30, 3]] {
+    for shape in SHAPES {
         for flip in [false, true] {
             let case = Case::random(&mut random, shape, flip);
             let (x_t, t) = case.run();
