@@ -1,5 +1,6 @@
 //! Ancestral sampling: the reverse process of the paper.
 
+use super::prediction::PredictionType;
 use super::sampler::Step;
 use super::schedule::Schedule;
 use serde::{Deserialize, Serialize};
@@ -52,6 +53,7 @@ pub(super) fn steps(
     schedule: &Schedule,
     timesteps: &[u32],
     variance: Variance,
+    prediction: PredictionType,
     clip: Option<f64>,
 ) -> Vec<Step> {
     let step = |(i, &t): (usize, &u32)| {
@@ -72,7 +74,7 @@ pub(super) fn steps(
             on_x0: alpha_bar_previous.sqrt() * b / (1.0 - alpha_bar),
             on_x: a.sqrt() * kept,
             sigma,
-            ..Step::predicting(t, alpha_bar, clip)
+            ..Step::predicting(t, prediction.x0(schedule, t), clip)
         }
     };
     timesteps.iter().enumerate().map(step).collect()

@@ -1,10 +1,12 @@
 //! The diffusion process as a diffusers pipeline folder describes it: `scheduler_config.json`.
 
 use super::ancestral::Variance;
+use super::ddim::Ddim;
 use super::prediction::PredictionType;
 use super::sampler::Sampler;
-use super::schedule::{BetaSchedule, Schedule};
-use super::timesteps::Spacing;
+use super::schedule::{BetaSchedule, Schedule, are_variances, zero_terminal_snr};
+use super::solver::{DpmSolver, Node, UniPc};
+use super::timesteps::{Spacing, karras};
 use serde::{Deserialize, Serialize};
 
 /// Why a scheduler configuration cannot be used.
@@ -42,7 +44,33 @@ pub struct SchedulerConfig {
     pub set_alpha_to_one: bool,
     pub thresholding: bool,
     pub rescale_betas_zero_snr: bool,
+    /// Of the solvers.
+    pub use_karras_sigmas: bool,
+    pub solver_order: usize,
+    pub algorithm_type: AlgorithmType,
 }
+
+/// Which equation DPM-Solver solves, named as in diffusers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum AlgorithmType {
+    #[default]
+    #[serde(rename = "dpmsolver++")]
+    Ordinary,
+    #[serde(rename = "sde-dpmsolver++")]
+    Stochastic,
+}
+
+/// The schedulers of diffusers that there are samplers for.
+const CLASSES: [&str; 5] = [
+    "DDPMScheduler",
+    "DDIMScheduler",
+    "DPMSolverMultistepScheduler",
+    "UniPCMultistepScheduler",
+    "HeunDiscreteScheduler",
+];
+
+/// What diffusers puts in place of an alpha_bar of 0, which has no logarithm.
+const LEAST_ALPHA_BAR: f64 = 1.0 / (1 << 24) as f64;
 
 impl Default for SchedulerConfig {
     fn default() -> SchedulerConfig {
@@ -62,6 +90,9 @@ impl Default for SchedulerConfig {
             set_alpha_to_one: true,
             thresholding: false,
             rescale_betas_zero_snr: false,
+            use_karras_sigmas: false,
+            solver_order: 2,
+            algorithm_type: AlgorithmType::Ordinary,
         }
     }
 }
@@ -91,18 +122,76 @@ impl SchedulerConfig {
         self.clip_sample.then_some(self.clip_sample_range)
     }
 
+    /// The sampler of diffusers' class of that name.
+    pub fn sampler(&self) -> Sampler {
+        match self.class_name.as_str() {
+            "DDIMScheduler" => Sampler::Ddim(Ddim::default()),
+            "DPMSolverMultistepScheduler" => Sampler::DpmSolver(DpmSolver {
+                order: self.solver_order,
+                stochastic: self.algorithm_type == AlgorithmType::Stochastic,
+            }),
+            "UniPCMultistepScheduler" => {
+                Sampler::UniPc(UniPc { order: self.solver_order, ..UniPc::default() })
+            }
+            "HeunDiscreteScheduler" => Sampler::Heun,
+            _ => Sampler::Ancestral(self.variance_type),
+        }
+    }
+
+    /// How steps are spread.
+    pub fn spacing(&self) -> Spacing {
+        if self.use_karras_sigmas { Spacing::Karras } else { self.timestep_spacing }
+    }
+
     /// The timesteps that `steps` sampling steps visit, falling.
     ///
     /// # Errors
     /// If there are not so many, or `steps_offset` leads past the last.
     pub fn sampling_timesteps(&self, steps: usize) -> Result<Vec<u32>, ConfigError> {
-        let timesteps = self.timesteps();
-        let offset = if self.timestep_spacing == Spacing::Leading { self.steps_offset } else { 0 };
-        let fits = (1..=timesteps).contains(&steps) && (steps - 1) * (timesteps / steps) + offset < timesteps;
-        if !fits {
-            return Err(ConfigError::Steps { steps, timesteps, offset });
+        Ok(self.plain_nodes(steps)?.iter().map(|node| node.t).collect())
+    }
+
+    /// Their noise levels.
+    pub(super) fn plain_nodes(&self, steps: usize) -> Result<Vec<Node>, ConfigError> {
+        self.nodes(steps, Spacing::timesteps, |timesteps, offset| {
+            (steps - 1) * (timesteps / steps) + offset < timesteps
+        })
+    }
+
+    /// Those of solvers: see [`Spacing::solver_timesteps`].
+    pub(super) fn solver_nodes(&self, steps: usize) -> Result<Vec<Node>, ConfigError> {
+        self.nodes(steps, Spacing::solver_timesteps, |timesteps, offset| {
+            steps * (timesteps / (steps + 1)) + offset < timesteps
+        })
+    }
+
+    /// Noise levels, all different; `fits` says whether leading spacing does with its offset.
+    fn nodes(
+        &self,
+        steps: usize,
+        spread: impl Fn(Spacing, usize, usize, usize) -> Vec<u32>,
+        fits: impl Fn(usize, usize) -> bool,
+    ) -> Result<Vec<Node>, ConfigError> {
+        let schedule = self.schedule()?;
+        let (timesteps, spacing) = (self.timesteps(), self.spacing());
+        let offset = if spacing == Spacing::Leading { self.steps_offset } else { 0 };
+        let refused = ConfigError::Steps { steps, timesteps, offset };
+        if !(1..=timesteps).contains(&steps) || spacing == Spacing::Leading && !fits(timesteps, offset) {
+            return Err(refused);
         }
-        Ok(self.timestep_spacing.timesteps(timesteps, steps, offset))
+        let ratio = |alpha_bar: &f64| (1.0 / alpha_bar.max(LEAST_ALPHA_BAR) - 1.0).sqrt();
+        let ratios: Vec<f64> = schedule.alphas_cumprod.iter().map(ratio).collect();
+        let nodes: Vec<Node> = match spacing {
+            Spacing::Karras => {
+                karras(&ratios, steps).into_iter().map(|(t, ratio)| Node::at(t, ratio)).collect()
+            }
+            _ => {
+                let visited = spread(spacing, timesteps, steps, offset);
+                visited.into_iter().map(|t| Node::at(t, ratios[t as usize])).collect()
+            }
+        };
+        let falls = nodes.windows(2).all(|pair| pair[0].sigma > pair[1].sigma);
+        if falls { Ok(nodes) } else { Err(refused) }
     }
 
     /// Whether samplers take what the network gives.
@@ -114,19 +203,26 @@ impl SchedulerConfig {
     pub(super) fn check_sampling(&self, sampler: Sampler) -> Result<(), ConfigError> {
         let refuse =
             |option, value: String, instead| Err(ConfigError::Unsupported { option, value, instead });
-        if self.prediction_type != PredictionType::Epsilon {
-            let value = format!("{:?}", self.prediction_type);
-            return refuse("prediction_type", value, "samplers take epsilon");
+        let prediction = self.prediction_type;
+        let by_noise = matches!(prediction, PredictionType::Epsilon | PredictionType::Mean);
+        if by_noise && self.schedule()?.alphas_cumprod.ends_with(&[0.0]) {
+            let instead = "of noise alone it says nothing; use sample or v_prediction";
+            return refuse("prediction_type", format!("{prediction:?}"), instead);
         }
-        let asked = match sampler {
-            Sampler::Ancestral(variance) => variance,
-            Sampler::Ddim(_) => self.variance_type,
-        };
-        match [asked, self.variance_type].into_iter().find(|variance| variance.is_learned()) {
-            Some(variance) => {
+        if prediction == PredictionType::Mean && (sampler.is_solver() || self.use_karras_sigmas) {
+            let instead = "a mean belongs to a timestep; sample with ddpm or ddim";
+            return refuse("prediction_type", "mean".into(), instead);
+        }
+        match sampler {
+            Sampler::Ancestral(variance) if variance.is_learned() => {
                 refuse("variance_type", format!("{variance:?}"), "samplers take a fixed variance")
             }
-            None => Ok(()),
+            Sampler::DpmSolver(DpmSolver { order, .. }) | Sampler::UniPc(UniPc { order, .. })
+                if !(1..=3).contains(&order) =>
+            {
+                refuse("solver_order", order.to_string(), "it is 1, 2 or 3")
+            }
+            _ => Ok(()),
         }
     }
 
@@ -135,30 +231,34 @@ impl SchedulerConfig {
     }
 
     fn betas(&self) -> Vec<f64> {
-        match &self.trained_betas {
+        let betas = match &self.trained_betas {
             Some(betas) => betas.clone(),
             None => self.beta_schedule.betas(self.beta_start, self.beta_end, self.num_train_timesteps),
-        }
+        };
+        if self.rescale_betas_zero_snr { zero_terminal_snr(&betas) } else { betas }
     }
 
     fn check(&self) -> Result<(), ConfigError> {
         let refuse =
             |option, value: String, instead| Err(ConfigError::Unsupported { option, value, instead });
-        if !["DDPMScheduler", "DDIMScheduler"].contains(&self.class_name.as_str()) {
-            return refuse("_class_name", self.class_name.clone(), "use DDPMScheduler or DDIMScheduler");
+        if !CLASSES.contains(&self.class_name.as_str()) {
+            let instead = "use DDPM, DDIM, DPMSolverMultistep, UniPCMultistep or HeunDiscreteScheduler";
+            return refuse("_class_name", self.class_name.clone(), instead);
         }
         if self.thresholding {
             return refuse("thresholding", "true".into(), "use clip_sample");
-        }
-        if self.rescale_betas_zero_snr {
-            return refuse("rescale_betas_zero_snr", "true".into(), "it does not go with predicted noise");
         }
         if !(2..=1 << 24).contains(&self.timesteps()) {
             let value = self.timesteps().to_string();
             return refuse("num_train_timesteps", value, "it takes at least 2 timesteps, and at most 2^24");
         }
-        if let Some(beta) = self.betas().into_iter().find(|beta| !(0.0 < *beta && *beta < 1.0)) {
-            return refuse("beta", beta.to_string(), "every variance is above 0 and below 1");
+        if self.timestep_spacing == Spacing::Karras {
+            return refuse("timestep_spacing", "karras".into(), "that is use_karras_sigmas");
+        }
+        let betas = self.betas();
+        if !are_variances(&betas) {
+            let wrong = betas.into_iter().find(|beta| !(0.0 < *beta && *beta < 1.0)).unwrap_or(f64::NAN);
+            return refuse("beta", wrong.to_string(), "every variance is above 0 and below 1");
         }
         Ok(())
     }

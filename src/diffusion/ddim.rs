@@ -1,5 +1,6 @@
 //! Denoising diffusion implicit models (Song, Meng, Ermon 2020).
 
+use super::config::SchedulerConfig;
 use super::sampler::Step;
 use super::schedule::Schedule;
 
@@ -23,15 +24,10 @@ impl Ddim {
     /// x ← sqrt(alpha_bar_p) x0 + sqrt(1 - alpha_bar_p - sigma²) eps + sigma z
     /// eps = (x - sqrt(alpha_bar_t) x0) / sqrt(1 - alpha_bar_t)   if derived again
     /// ```
-    pub(super) fn steps(
-        self,
-        schedule: &Schedule,
-        timesteps: &[u32],
-        clip: Option<f64>,
-        set_alpha_to_one: bool,
-    ) -> Vec<Step> {
+    pub(super) fn steps(self, schedule: &Schedule, timesteps: &[u32], config: &SchedulerConfig) -> Vec<Step> {
         let stride = (schedule.timesteps() / timesteps.len()) as u32;
-        let last = if set_alpha_to_one { None } else { Some(0) };
+        let last = if config.set_alpha_to_one { None } else { Some(0) };
+        let prediction = config.prediction_type;
         timesteps
             .iter()
             .map(|&t| {
@@ -40,12 +36,15 @@ impl Ddim {
                 let variance = (1.0 - previous) / (1.0 - alpha_bar) * (1.0 - alpha_bar / previous);
                 let sigma = self.eta * variance.max(0.0).sqrt();
                 let direction = (1.0 - previous - sigma * sigma).max(0.0).sqrt();
-                let step = Step { sigma, ..Step::predicting(t, alpha_bar, clip) };
+                let predicting = Step::predicting(t, prediction.x0(schedule, t), config.clip());
+                let step = Step { sigma, ..predicting };
                 if self.use_clipped_model_output {
                     let on_x = direction / (1.0 - alpha_bar).sqrt();
                     Step { on_x0: previous.sqrt() - on_x * alpha_bar.sqrt(), on_x, ..step }
                 } else {
-                    Step { on_x0: previous.sqrt(), on_eps: direction, ..step }
+                    let eps = prediction.eps(schedule, t);
+                    let (on_x, on_output) = (direction * eps.on_x, direction * eps.on_output);
+                    Step { on_x0: previous.sqrt(), on_x, on_output, ..step }
                 }
             })
             .collect()

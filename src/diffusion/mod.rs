@@ -13,6 +13,7 @@ mod prediction;
 mod reverse;
 mod sampler;
 mod schedule;
+mod solver;
 mod timesteps;
 
 pub use ancestral::Variance;
@@ -22,6 +23,7 @@ pub use ddim::Ddim;
 pub use objective::{LossType, Objective, ObjectiveConfig};
 pub use prediction::{Linear, PredictionType};
 pub use reverse::Reverse;
-pub use sampler::{Sampler, Step, Trajectory};
+pub use sampler::{Correction, Sampler, Step, Trajectory};
 pub use schedule::{BetaSchedule, Schedule};
+pub use solver::{Bh, DpmSolver, Node, UniPc};
 pub use timesteps::Spacing;

@@ -50,4 +50,28 @@ impl PredictionType {
             },
         }
     }
+
+    /// The same where x = alpha x_0 + sigma eps, at a noise level that need not be a timestep's.
+    ///
+    /// # Panics
+    /// For the mean, which there is of timesteps alone.
+    pub fn x0_at(self, alpha: f64, sigma: f64) -> Linear {
+        match self {
+            PredictionType::Epsilon => Linear { on_x: 1.0 / alpha, on_output: -sigma / alpha },
+            PredictionType::Sample => Linear { on_x: 0.0, on_output: 1.0 },
+            PredictionType::VPrediction => Linear { on_x: alpha, on_output: -sigma },
+            PredictionType::Mean => panic!("a mean belongs to a timestep"),
+        }
+    }
+
+    /// The noise that the network's output stands for at timestep `t`, by the x_0 that it does.
+    pub(super) fn eps(self, schedule: &Schedule, t: u32) -> Linear {
+        if self == PredictionType::Epsilon {
+            return Linear { on_x: 0.0, on_output: 1.0 };
+        }
+        let x0 = self.x0(schedule, t);
+        let signal = schedule.sqrt_alphas_cumprod[t as usize];
+        let noise = schedule.sqrt_one_minus_alphas_cumprod[t as usize];
+        Linear { on_x: (1.0 - signal * x0.on_x) / noise, on_output: -signal * x0.on_output / noise }
+    }
 }

@@ -1,11 +1,11 @@
 //! The reverse process on a device: a trajectory in device memory, walked by replaying one program.
 
-use super::sampler::Trajectory;
+use super::sampler::{Step, Trajectory};
 use crate::device::{Buffer, DType, Device, Result};
 use crate::graph::{Tape, Tensor};
 use crate::ops::advance::advance;
 use crate::ops::latent::latent;
-use crate::ops::reverse_update::{ReverseTable, reverse_update, timestep};
+use crate::ops::reverse_update::{Memory, ReverseTable, reverse_update, timestep};
 use std::sync::Arc;
 
 /// A trajectory in device memory with a counter of its steps.
@@ -18,6 +18,8 @@ pub struct Reverse {
     timesteps: Arc<Buffer>,
     step: Arc<Buffer>,
     len: usize,
+    /// Whether steps keep anything for later ones.
+    remembers: bool,
     seed: u64,
 }
 
@@ -32,6 +34,7 @@ impl Reverse {
             timesteps: Arc::new(device.upload(&timesteps)?),
             step: Arc::new(device.upload(&[0u64])?),
             len: trajectory.steps.len(),
+            remembers: trajectory.remembers(),
             seed,
         })
     }
@@ -61,16 +64,35 @@ impl Reverse {
         timestep(tape, &table, batch)
     }
 
-    /// Takes `x` one step further in place, given the predicted noise `eps`, and moves the counter on.
-    pub fn update(&self, tape: &mut Tape, x: &Tensor, eps: &Tensor, samples: &Tensor) {
+    /// Memory for the samples of `[B,H,W,C]` that steps keep, if they do.
+    ///
+    /// # Errors
+    /// If the device has no room for it.
+    pub fn memory(&self, device: &Device, shape: &[usize; 4]) -> Result<Option<Memory>> {
+        if self.remembers { Memory::new(device, shape).map(Some) } else { Ok(None) }
+    }
+
+    /// Takes `x` one step further in place, given the network's `output`, and moves the counter on.
+    ///
+    /// # Panics
+    /// If steps keep something and there is no memory for it.
+    pub fn update(
+        &self,
+        tape: &mut Tape,
+        x: &Tensor,
+        output: &Tensor,
+        samples: &Tensor,
+        memory: Option<&Memory>,
+    ) {
+        assert!(memory.is_some() || !self.remembers, "steps with nowhere to keep what they need");
         let table = self.table(tape);
-        reverse_update(tape, x, eps, &table, samples, self.seed);
+        reverse_update(tape, x, output, memory, &table, samples, self.seed);
         advance(tape, &table.step);
     }
 
     fn table(&self, tape: &mut Tape) -> ReverseTable {
         ReverseTable {
-            rows: tape.resident(&self.rows, 0, &[self.len, 8], DType::F32),
+            rows: tape.resident(&self.rows, 0, &[self.len, Step::ROW], DType::F32),
             timesteps: tape.resident(&self.timesteps, 0, &[self.len], DType::U32),
             step: tape.resident(&self.step, 0, &[1], DType::U64),
         }

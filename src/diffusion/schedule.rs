@@ -22,6 +22,12 @@ pub enum BetaSchedule {
     Cosine,
     /// Along the logistic function from -6 to 6.
     Sigmoid,
+    /// Evenly spaced over the first tenth, then `beta_end` (the authors' code, like the next two).
+    Warmup10,
+    /// The same over the first half.
+    Warmup50,
+    /// 1/T, 1/(T-1), …, 1: the last step leaves nothing of the image. The two ends do not matter.
+    Jsd,
 }
 
 impl BetaSchedule {
@@ -38,8 +44,34 @@ impl BetaSchedule {
                 .iter()
                 .map(|u| (end - start) / (1.0 + (-u).exp()) + start)
                 .collect(),
+            BetaSchedule::Warmup10 => warm_up(start, end, timesteps, timesteps / 10),
+            BetaSchedule::Warmup50 => warm_up(start, end, timesteps, timesteps / 2),
+            BetaSchedule::Jsd => (1..=timesteps).rev().map(|left| 1.0 / left as f64).collect(),
         }
     }
+}
+
+fn warm_up(start: f64, end: f64, timesteps: usize, rising: usize) -> Vec<f64> {
+    let mut betas = linspace(start, end, rising);
+    betas.resize(timesteps, end);
+    betas
+}
+
+/// The variances whose sqrt(alpha_bar) is that of `betas` moved and stretched so that it begins where it did and ends at 0: the
+/// last timestep is noise alone (Lin et al. 2024, Algorithm 1).
+pub(super) fn zero_terminal_snr(betas: &[f64]) -> Vec<f64> {
+    let roots: Vec<f64> = betas
+        .iter()
+        .scan(1.0, |product, beta| {
+            *product *= 1.0 - beta;
+            Some(f64::sqrt(*product))
+        })
+        .collect();
+    let (first, last) = (roots[0], roots[roots.len() - 1]);
+    let alpha_bars: Vec<f64> =
+        roots.iter().map(|root| ((root - last) * first / (first - last)).powi(2)).collect();
+    let before = std::iter::once(&1.0).chain(&alpha_bars);
+    alpha_bars.iter().zip(before).map(|(alpha_bar, before)| 1.0 - alpha_bar / before).collect()
 }
 
 fn cosine_beta(t: usize, timesteps: usize) -> f64 {
@@ -86,14 +118,20 @@ pub struct Schedule {
     pub fixedlarge_log_variance: Vec<f64>,
 }
 
+/// Whether all are above 0 and below 1, but for the last, which may be 1.
+pub(super) fn are_variances(betas: &[f64]) -> bool {
+    let [before @ .., last] = betas else { return false };
+    before.iter().all(|beta| 0.0 < *beta && *beta < 1.0) && 0.0 < *last && *last <= 1.0
+}
+
 impl Schedule {
     /// The tables for the variances `betas`.
     ///
     /// # Panics
-    /// If there are fewer than two, or one is not between 0 and 1.
+    /// If there are fewer than two, or one is not between 0 and 1; the last may be 1.
     pub fn new(betas: Vec<f64>) -> Schedule {
         assert!(betas.len() >= 2, "a schedule of {} timesteps", betas.len());
-        assert!(betas.iter().all(|beta| 0.0 < *beta && *beta < 1.0), "a beta is not between 0 and 1");
+        assert!(are_variances(&betas), "a beta is not between 0 and 1");
         let timesteps = betas.len();
         let alphas: Vec<f64> = betas.iter().map(|beta| 1.0 - beta).collect();
         let alphas_cumprod: Vec<f64> = alphas

@@ -1,20 +1,45 @@
 //! The reverse process on a batch of samples: the timestep to ask the network about, and the update after it.
 
 use super::q_sample::quad_blocks;
-use crate::device::DType;
+use crate::device::{Buffer, DType, Device, Result};
 use crate::graph::{Tape, Tensor};
 use crate::kernels::noise;
 use crate::random::Stream;
+use std::sync::Arc;
 
 /// The steps of a sampler in device memory, and which is next.
 #[derive(Debug, Clone)]
 pub struct ReverseTable {
-    /// f32 `[steps,8]`; `kernels/noise/reverse_update.ptx` says what a row holds.
+    /// f32 `[steps,16]`; `kernels/noise/reverse_update.ptx` says what a row holds.
     pub rows: Tensor,
     /// The timestep of each step, u32 `[steps]`.
     pub timesteps: Tensor,
     /// The counter of sampling steps, u64 `[1]`.
     pub step: Tensor,
+}
+
+/// What the steps of a batch keep for later ones.
+pub struct Memory {
+    /// A sample, f32 `[B,H,W,C]`.
+    anchor: Arc<Buffer>,
+    /// The x_0 of three steps, f32 `[3,B,H,W,C]`.
+    past: Arc<Buffer>,
+    shape: [usize; 4],
+}
+
+impl Memory {
+    /// For samples of `shape` `[B,H,W,C]`.
+    ///
+    /// # Errors
+    /// If the device has no room for it.
+    pub fn new(device: &Device, shape: &[usize; 4]) -> Result<Memory> {
+        let elements: usize = shape.iter().product();
+        Ok(Memory {
+            anchor: Arc::new(device.alloc::<f32>(elements)?),
+            past: Arc::new(device.alloc::<f32>(3 * elements)?),
+            shape: *shape,
+        })
+    }
 }
 
 /// The timestep of the current step for each of `batch` images, u32 `[B]`: input of the network.
@@ -31,23 +56,32 @@ pub fn timestep(tape: &mut Tape, table: &ReverseTable, batch: usize) -> Tensor {
     t
 }
 
-/// Takes `x`, resident f32 `[B,H,W,C]`, one step of the table further, in place, given the network's `eps`.
+/// Takes `x`, resident f32 `[B,H,W,C]`, one step of the table further, in place, given the network's `output`.
 /// The noise of image n is that of sample number `samples[n]`, u32 `[B]`. Does not move the step counter.
 pub fn reverse_update(
     tape: &mut Tape,
     x: &Tensor,
-    eps: &Tensor,
+    output: &Tensor,
+    memory: Option<&Memory>,
     table: &ReverseTable,
     samples: &Tensor,
     seed: u64,
 ) {
     let [batch, height, width, channels] = x.dims();
-    assert_eq!(eps.shape(), x.shape(), "a predicted noise for samples of another shape");
+    assert_eq!(output.shape(), x.shape(), "a prediction for samples of another shape");
     assert_eq!(samples.shape(), [batch], "sample numbers for {:?}", x.shape());
     let elements = height * width * channels;
+    let kept = memory.map(|memory| {
+        assert_eq!(x.shape(), memory.shape, "memory for samples of another shape");
+        let past = [&[3], &memory.shape[..]].concat();
+        let anchor = tape.resident(&memory.anchor, 0, &memory.shape, DType::F32);
+        (anchor, tape.resident(&memory.past, 0, &past, DType::F32))
+    });
     let call = noise::reverse_update(
         x.in_out(),
-        eps.input(),
+        output.input(),
+        kept.as_ref().map(|(anchor, _)| anchor.in_out()),
+        kept.as_ref().map(|(_, past)| past.in_out()),
         table.rows.input(),
         table.timesteps.input(),
         table.step.input(),

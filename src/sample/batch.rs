@@ -45,6 +45,7 @@ impl BatchSampler {
         let pixels = Arc::new(device.alloc::<u8>(elements)?);
         let images = Arc::new(device.alloc::<f32>(elements)?);
         let reverse = Reverse::new(device, trajectory, seed)?;
+        let memory = reverse.memory(device, &dims)?;
         let on_tape = |tape: &mut Tape| {
             let x = tape.resident(&images, 0, &dims, DType::F32);
             (x, tape.resident(&numbers, 0, &[batch], DType::U32))
@@ -59,8 +60,8 @@ impl BatchSampler {
         let mut tape = Tape::inference();
         let (x, samples) = on_tape(&mut tape);
         let t = reverse.timestep(&mut tape, batch);
-        let eps = unet.forward(&mut tape, &weights.bind(), &x, &t, None);
-        reverse.update(&mut tape, &x, &eps, &samples);
+        let output = unet.forward(&mut tape, &weights.bind(), &x, &t, None);
+        reverse.update(&mut tape, &x, &output, &samples, memory.as_ref());
         let step = tape.compile(device)?;
 
         let mut tape = Tape::inference();

@@ -12,3 +12,4 @@ pub mod likelihood;
 pub mod philox;
 pub mod random;
 pub mod recording;
+pub mod walk;

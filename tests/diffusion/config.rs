@@ -43,7 +43,6 @@ fn unsupported_options_are_refused_by_name() {
         (r#"{"beta_schedule": "laplace"}"#, "laplace"),
         (r#"{"timestep_spacing": "karras"}"#, "karras"),
         (r#"{"thresholding": true}"#, "thresholding"),
-        (r#"{"rescale_betas_zero_snr": true}"#, "rescale_betas_zero_snr"),
         (r#"{"_class_name": "PNDMScheduler"}"#, "PNDMScheduler"),
         (r#"{"beta_end": 1.5}"#, "beta"),
         (r#"{"num_train_timesteps": 1}"#, "num_train_timesteps"),

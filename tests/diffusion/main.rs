@@ -8,5 +8,6 @@ mod likelihood;
 mod prediction;
 mod samplers;
 mod schedule;
+mod solvers;
 mod timesteps;
 mod toy;

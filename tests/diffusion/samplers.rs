@@ -5,8 +5,8 @@ use ddpm_ptx::diffusion::{Ddim, Sampler, SchedulerConfig, Step, Variance};
 
 /// One element of one step, by the equations of [`Step`].
 pub fn apply(step: &Step, x: f64, eps: f64, z: f64) -> f64 {
-    let x0 = (step.from_x * x + step.from_eps * eps).clamp(-step.limit, step.limit);
-    step.on_x0 * x0 + step.on_x * x + step.on_eps * eps + step.sigma * z
+    let x0 = (step.from_x * x + step.from_output * eps).clamp(-step.limit, step.limit);
+    step.on_x0 * x0 + step.on_x * x + step.on_output * eps + step.sigma * z
 }
 
 fn config(clip_sample: bool) -> SchedulerConfig {
@@ -102,7 +102,7 @@ fn the_last_step_is_the_clipped_prediction() {
     for variance in [Variance::FixedSmall, Variance::FixedLarge] {
         let trajectory = Sampler::Ancestral(variance).trajectory(&config(true), 1000).unwrap();
         let last = trajectory.steps.last().unwrap();
-        assert_eq!((last.t, last.sigma, last.on_x, last.on_eps), (0, 0.0, 0.0, 0.0));
+        assert_eq!((last.t, last.sigma, last.on_x, last.on_output), (0, 0.0, 0.0, 0.0));
         assert!((last.on_x0 - 1.0).abs() < 1e-12);
         assert_eq!(apply(last, 3.0, -5.0, 1.0), last.on_x0);
     }
@@ -114,5 +114,5 @@ fn ddim_may_end_at_the_first_timestep() {
     let config = SchedulerConfig { set_alpha_to_one: false, ..config(true) };
     let trajectory = Sampler::Ddim(Ddim::default()).trajectory(&config, 10).unwrap();
     let last = trajectory.steps.last().unwrap();
-    assert!((last.on_x0 - 0.9999f64.sqrt()).abs() < 1e-12 && (last.on_eps - 0.01).abs() < 1e-12);
+    assert!((last.on_x0 - 0.9999f64.sqrt()).abs() < 1e-12 && (last.on_output - 0.01).abs() < 1e-12);
 }

@@ -7,7 +7,10 @@ use crate::common::philox::normals;
 use crate::common::random::Random;
 use crate::common::recording::Recording;
 use ddpm_ptx::device::DType;
-use ddpm_ptx::diffusion::{Ddim, Reverse, Sampler, SchedulerConfig, Step, Trajectory, Variance};
+use ddpm_ptx::diffusion::{
+    Correction, Ddim, DpmSolver, Reverse, Sampler, SchedulerConfig, Spacing, Step, Trajectory, UniPc,
+    Variance,
+};
 use ddpm_ptx::random::Stream;
 
 const SEED: u64 = 0xfeed_5eed_0123_4567;
@@ -48,7 +51,8 @@ impl Walk {
         let x = recording.tape.resident(&x_buffer, 0, &self.shape, DType::F32);
         let eps = recording.tape.resident(&eps_buffer, 0, &self.shape, DType::F32);
         let t = reverse.timestep(&mut recording.tape, self.shape[0]);
-        reverse.update(&mut recording.tape, &x, &eps, &samples);
+        let memory = reverse.memory(&device, &self.shape).unwrap();
+        reverse.update(&mut recording.tape, &x, &eps, &samples, memory.as_ref());
         let program = recording.program(&[&t]);
 
         let mut points = vec![x_buffer.to_vec::<f32>().unwrap()];
@@ -67,41 +71,91 @@ impl Walk {
     }
 }
 
-/// One element of one step in f64, with the error of f32.
-fn expected(step: &Step, x: f32, eps: f32, z: Expected) -> Expected {
-    let (x, eps) = (f64::from(x), f64::from(eps));
-    let x0 = step.from_x * x + step.from_eps * eps;
-    // Each coefficient is rounded to f32, each product and each sum is rounded once more: less than three
-    // roundings of each term, and one more on the way to the end for every later term.
-    let x0_off = 3.0 * ROUNDING * ((step.from_x * x).abs() + (step.from_eps * eps).abs());
-    let x0 = x0.clamp(-step.limit, step.limit);
-    let terms = [step.on_x0 * x0, step.on_x * x, step.on_eps * eps, step.sigma * z.value];
-    let magnitude: f64 = terms.iter().map(|term| term.abs()).sum();
-    let allowed = step.on_x0.abs() * x0_off + step.sigma * z.allowed + 6.0 * ROUNDING * magnitude;
-    Expected { value: terms.iter().sum(), allowed }
+/// What is kept of one element.
+#[derive(Clone, Copy)]
+struct Kept {
+    anchor: Expected,
+    /// The last first.
+    past: [Expected; 3],
 }
 
-fn random_step(random: &mut Random, t: u32) -> Step {
-    let mut coefficient = || 2.0 * random.uniform() - 1.0;
-    Step {
-        t,
-        from_x: 3.0 * coefficient(),
-        from_eps: 3.0 * coefficient(),
-        limit: 1.0,
-        on_x0: coefficient(),
-        on_x: coefficient(),
-        on_eps: coefficient(),
-        sigma: coefficient().abs(),
+impl Kept {
+    const NOTHING: Kept = Kept { anchor: Expected { value: 0.0, allowed: 0.0 }, past: [NOTHING; 3] };
+}
+
+const NOTHING: Expected = Expected { value: 0.0, allowed: 0.0 };
+
+/// A sum of weighted numbers: each weight is rounded to f32, each product once, each partial sum once.
+fn weighted(terms: &[(f64, Expected)]) -> Expected {
+    let magnitude: f64 = terms.iter().map(|(weight, term)| (weight * term.value).abs()).sum();
+    let inherited: f64 = terms.iter().map(|(weight, term)| weight.abs() * term.allowed).sum();
+    Expected {
+        value: terms.iter().map(|(weight, term)| weight * term.value).sum(),
+        allowed: inherited + (terms.len() + 2) as f64 * ROUNDING * magnitude,
     }
 }
 
+/// One element of one step in f64, with the error of f32.
+fn expected(step: &Step, x: f32, output: f32, z: Expected, kept: &mut Kept) -> Expected {
+    let (x, output) = (Expected::exact(f64::from(x)), Expected::exact(f64::from(output)));
+    let clean = weighted(&[(step.from_x, x), (step.from_output, output)]);
+    let clean = Expected { value: clean.value.clamp(-step.limit, step.limit), ..clean };
+    let with_past = |mut terms: Vec<(f64, Expected)>, weights: &[f64]| {
+        terms.extend(weights.iter().copied().zip(kept.past));
+        weighted(&terms)
+    };
+    let corrected = match &step.correction {
+        None => x,
+        Some(by) => {
+            let terms = vec![(by.on_x, x), (by.on_anchor, kept.anchor), (by.on_x0, clean)];
+            with_past(terms, &by.on_past)
+        }
+    };
+    let terms = vec![(step.on_x0, clean), (step.on_x, corrected), (step.on_output, output), (step.sigma, z)];
+    let result = with_past(terms, &step.on_past);
+    if step.remember {
+        *kept = Kept { anchor: corrected, past: [clean, kept.past[0], kept.past[1]] };
+    }
+    result
+}
+
+/// A step that uses everything, but what the `before` steps in front of it cannot have kept.
+fn random_step(random: &mut Random, t: u32, before: usize) -> Step {
+    let mut coefficient = || 2.0 * random.uniform() - 1.0;
+    let mut past = |back: usize| if back <= before { coefficient() } else { 0.0 };
+    let on_past = [past(1), past(2)];
+    let corrected_past = [past(1), past(2), past(3)];
+    let on_anchor = past(1);
+    let correction =
+        Correction { on_x: coefficient(), on_anchor, on_x0: coefficient(), on_past: corrected_past };
+    Step {
+        t,
+        from_x: 3.0 * coefficient(),
+        from_output: 3.0 * coefficient(),
+        limit: 1.0,
+        correction: Some(correction),
+        on_x0: coefficient(),
+        on_x: coefficient(),
+        on_output: coefficient(),
+        on_past,
+        sigma: coefficient().abs(),
+        remember: true,
+    }
+}
+
+/// Every coefficient, more steps than there are slots for what is kept, and steps that lack one thing or another.
 #[test]
 fn steps_of_a_table() {
     let mut random = Random::new(10);
     for shape in [[1, 1, 1, 1], [3, 5, 7, 3], [2, 8, 8, 3], [4, 1, 13, 1]] {
-        let mut steps: Vec<Step> = [900, 20, 3, 0].iter().map(|&t| random_step(&mut random, t)).collect();
+        let timesteps = [900, 700, 500, 20, 7, 3, 0];
+        let mut steps: Vec<Step> =
+            timesteps.iter().enumerate().map(|(i, &t)| random_step(&mut random, t, i)).collect();
         steps[1].sigma = 0.0;
         steps[2].limit = f64::INFINITY;
+        steps[4].correction = None;
+        steps[5].on_past = [0.0; 2];
+        steps[6].remember = false;
         let len: usize = shape.iter().product();
         let elements = len / shape[0];
         let samples: Vec<u32> = (0..shape[0]).map(|_| random.bits() as u32).collect();
@@ -112,15 +166,20 @@ fn steps_of_a_table() {
             x: random.normals(len),
         };
         let mut predictions = vec![];
-        let points = walk.run(false, 4, |_, _| {
+        let points = walk.run(false, steps.len(), |_, _| {
             predictions.push(random.normals(len));
             predictions.last().unwrap().clone()
         });
+        let mut kept = vec![Kept::NOTHING; len];
         for (i, step) in steps.iter().enumerate() {
             let z =
                 samples.iter().flat_map(|&sample| normals(SEED, Stream::REVERSE.0, sample, step.t, elements));
-            let want: Vec<Expected> =
-                (0..len).zip(z).map(|(at, z)| expected(step, points[i][at], predictions[i][at], z)).collect();
+            let want: Vec<Expected> = kept
+                .iter_mut()
+                .zip(z)
+                .enumerate()
+                .map(|(at, (kept, z))| expected(step, points[i][at], predictions[i][at], z, kept))
+                .collect();
             assert_close(&format!("step {i}"), &shape, &points[i + 1], &want);
         }
     }
@@ -129,7 +188,7 @@ fn steps_of_a_table() {
 #[test]
 fn nothing_happens_past_the_last_step() {
     let mut random = Random::new(11);
-    let trajectory = Trajectory { steps: vec![random_step(&mut random, 7)] };
+    let trajectory = Trajectory { steps: vec![random_step(&mut random, 7, 0)] };
     let walk = Walk { shape: [1, 2, 3, 1], trajectory, samples: vec![5], x: random.normals(6) };
     let points = walk.run(false, 3, |x, _| x.to_vec());
     assert_ne!(points[0], points[1]);
@@ -190,7 +249,8 @@ fn golden_ancestral_steps() {
                 let want: Vec<Expected> = (0..96)
                     .map(|at| Expected {
                         value: golden[at] + step.sigma * (z[at].value - golden_z[at]),
-                        allowed: expected(&step, x[at], eps[at], z[at]).allowed + 1e-9,
+                        allowed: expected(&step, x[at], eps[at], z[at], &mut Kept::NOTHING.clone()).allowed
+                            + 1e-9,
                     })
                     .collect();
                 assert_close(&format!("{prefix}{name} t {t}"), &walk.shape, &got, &want);
@@ -227,5 +287,42 @@ fn golden_ddim_trajectories() {
         let last = goldens.numbers(&format!("{name}.final_f64"));
         let want: Vec<Expected> = last.iter().map(|&value| Expected { value, allowed: 5e-6 }).collect();
         assert_close(name, &walk.shape, &points[50], &want);
+    }
+}
+
+/// The ends of diffusers' solvers. As with DDIM, errors of f32 do not grow; weights of predictions are up to 5 in steps of order 3,
+/// and their sum is below 1.
+#[test]
+fn golden_ends_of_solvers() {
+    let goldens = Goldens::open("sched/solvers");
+    let (mu, s) = (goldens.numbers("mu"), goldens.numbers("s"));
+    let start: Vec<f32> = goldens.numbers("x_T").iter().map(|&x| x as f32).collect();
+    let config = SchedulerConfig {
+        clip_sample: false,
+        timestep_spacing: Spacing::Trailing,
+        ..SchedulerConfig::default()
+    };
+    let schedule = config.schedule().unwrap();
+    for (name, sampler) in [
+        ("dpmsolver++.trailing.10.2", Sampler::DpmSolver(DpmSolver { order: 2, stochastic: false })),
+        ("dpmsolver++.trailing.10.3", Sampler::DpmSolver(DpmSolver { order: 3, stochastic: false })),
+        ("unipc.trailing.10.2", Sampler::UniPc(UniPc::default())),
+        ("unipc.trailing.10.3", Sampler::UniPc(UniPc { order: 3, ..UniPc::default() })),
+        ("heun.trailing.10", Sampler::Heun),
+    ] {
+        let trajectory = sampler.trajectory(&config, 10).unwrap();
+        let runs = trajectory.steps.len();
+        let walk = Walk { shape: [2, 3, 2, 2], trajectory, samples: vec![0, 1], x: start.clone() };
+        let points = walk.run(false, runs, |x, t| {
+            let ab = schedule.alpha_bar(Some(t));
+            let exact = |(at, &x): (usize, &f32)| {
+                let (mu, s) = (mu[at % mu.len()], s[at % s.len()]);
+                ((1.0 - ab).sqrt() * (f64::from(x) - ab.sqrt() * mu) / (ab * s * s + 1.0 - ab)) as f32
+            };
+            x.iter().enumerate().map(exact).collect()
+        });
+        let last = goldens.numbers(&format!("{name}.final"));
+        let want: Vec<Expected> = last.iter().map(|&value| Expected { value, allowed: 2e-5 }).collect();
+        assert_close(name, &walk.shape, &points[runs], &want);
     }
 }
