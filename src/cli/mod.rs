@@ -10,6 +10,8 @@ mod kernels;
 mod neighbours;
 mod progress;
 mod sample;
+mod sampler;
+mod values;
 mod train;
 
 use clap::error::ErrorKind;

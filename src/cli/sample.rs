@@ -4,16 +4,18 @@ use super::Outcome;
 use super::device::{DeviceArg, tell_lints};
 use super::interrupt::on_interrupt;
 use super::progress::{Progress, duration, say};
-use crate::diffusion::{Ddim, Sampler};
+use super::sampler::{SamplerName, SamplerOptions};
+use crate::diffusion::Sampler;
 use crate::nn::Precision;
 use crate::sample::{self, Model, Output, Request};
-use anyhow::{Result, ensure};
-use clap::ValueEnum;
+use anyhow::Result;
 use std::path::PathBuf;
 use std::time::Instant;
 
 /// Steps of ddim, if nobody says how many.
 const DDIM_STEPS: usize = 50;
+/// Those of the solvers.
+const SOLVER_STEPS: usize = 20;
 
 /// Sample images from a run, one of its checkpoints, or any diffusers folder
 #[derive(clap::Args)]
@@ -30,15 +32,14 @@ pub struct Args {
     /// Images that are sampled at once
     #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=65_535))]
     batch: u32,
-    /// Steps of the sampler [default: all timesteps for ddpm, 50 for ddim]
+    /// Steps of the sampler; one of heun calls the network twice [default: all timesteps for ddpm, 50 for ddim, else 20]
     #[arg(long, value_name = "N")]
     steps: Option<usize>,
-    /// ddpm: ancestral sampling, as in the paper; ddim: fewer steps, no noise by default
-    #[arg(long, value_enum, default_value_t = SamplerName::Ddpm)]
-    sampler: SamplerName,
-    /// Noise of ddim: 0 is none, 1 as much as ancestral sampling [default: 0]
-    #[arg(long, value_name = "ETA")]
-    eta: Option<f64>,
+    /// How noise becomes images [default: what the model's scheduler names; ddpm after training]
+    #[arg(long, value_enum)]
+    sampler: Option<SamplerName>,
+    #[command(flatten)]
+    options: SamplerOptions,
     /// Height and width of the images, if not those that the model was trained on
     #[arg(long, value_name = "PIXELS")]
     size: Option<usize>,
@@ -55,11 +56,6 @@ pub struct Args {
     device: DeviceArg,
 }
 
-#[derive(Clone, Copy, ValueEnum)]
-enum SamplerName {
-    Ddpm,
-    Ddim,
-}
 
 pub fn run(args: Args) -> Result<Outcome> {
     let model = Model::open(&args.model, args.size)?;
@@ -93,15 +89,13 @@ pub fn run(args: Args) -> Result<Outcome> {
 
 impl Args {
     fn request(&self, model: &Model) -> Result<Request> {
-        let (sampler, steps) = match self.sampler {
-            SamplerName::Ddpm => {
-                ensure!(self.eta.is_none(), "--eta is for --sampler ddim");
-                (Sampler::Ancestral(model.diffusion.variance_type), model.diffusion.schedule()?.timesteps())
-            }
-            SamplerName::Ddim => {
-                let ddim = Ddim { eta: self.eta.unwrap_or(0.0), ..Ddim::default() };
-                (Sampler::Ddim(ddim), DDIM_STEPS.min(model.diffusion.schedule()?.timesteps()))
-            }
+        let sampler = self.options.sampler(self.sampler, &model.diffusion)?;
+        let diffusion = self.options.diffusion(sampler, &model.diffusion);
+        let timesteps = model.diffusion.schedule()?.timesteps();
+        let steps = match sampler {
+            Sampler::Ancestral(_) => timesteps,
+            Sampler::Ddim(_) => DDIM_STEPS.min(timesteps),
+            _ => SOLVER_STEPS.min(timesteps - 1),
         };
         let count = self.number as usize;
         Ok(Request {
@@ -110,6 +104,7 @@ impl Args {
             batch: (self.batch as usize).min(count),
             steps: self.steps.unwrap_or(steps),
             sampler,
+            diffusion,
             seed: self.seed,
             dtype: self.dtype.unwrap_or_else(|| model.unet.config().fastest_precision()),
         })

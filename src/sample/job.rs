@@ -3,7 +3,7 @@
 use super::batch::BatchSampler;
 use super::model::Model;
 use crate::device::Device;
-use crate::diffusion::{Sampler, Trajectory};
+use crate::diffusion::{Sampler, SchedulerConfig, Trajectory};
 use crate::nn::{Parameters, Precision};
 use crate::picture::Pictures;
 use anyhow::{Result, ensure};
@@ -20,6 +20,8 @@ pub struct Request {
     /// Steps of the sampler.
     pub steps: usize,
     pub sampler: Sampler,
+    /// The model's process, with what the sampler is to do otherwise.
+    pub diffusion: SchedulerConfig,
     pub seed: u64,
     /// What the network computes in.
     pub dtype: Precision,
@@ -55,7 +57,7 @@ impl Request {
         ensure!(self.count as u64 <= numbers, "--first {} leaves numbers for {numbers} images", self.first);
         model.unet.config().check_batch(self.batch, model.size)?;
         model.unet.config().check_precision(self.dtype)?;
-        Ok(self.sampler.trajectory(&model.diffusion, self.steps)?)
+        Ok(self.sampler.trajectory(&self.diffusion, self.steps)?)
     }
 }
 
