@@ -11,8 +11,8 @@ mod neighbours;
 mod progress;
 mod sample;
 mod sampler;
-mod values;
 mod train;
+mod values;
 
 use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};

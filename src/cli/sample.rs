@@ -56,7 +56,6 @@ pub struct Args {
     device: DeviceArg,
 }
 
-
 pub fn run(args: Args) -> Result<Outcome> {
     let model = Model::open(&args.model, args.size)?;
     let request = args.request(&model)?;

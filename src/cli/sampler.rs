@@ -58,7 +58,10 @@ impl SamplerOptions {
         };
         let of_ddim = self.eta.is_some() || self.rederive;
         let has_order = matches!(sampler, Sampler::DpmSolver(_) | Sampler::UniPc(_));
-        ensure!(has_order || self.order.is_none(), "--order is for --sampler dpmsolver++, sde-dpmsolver++ or unipc");
+        ensure!(
+            has_order || self.order.is_none(),
+            "--order is for --sampler dpmsolver++, sde-dpmsolver++ or unipc"
+        );
         let Sampler::Ddim(ddim) = sampler else {
             ensure!(!of_ddim, "--eta and --rederive are for --sampler ddim");
             return Ok(sampler);

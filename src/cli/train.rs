@@ -5,13 +5,12 @@ use super::device::{DeviceArg, tell_lints};
 use super::interrupt::on_interrupt;
 use super::progress::{Progress, duration, say};
 use crate::data::Source;
-use crate::diffusion::{LossType, PredictionType, Variance};
+use crate::diffusion::{BetaSchedule, LossType, PredictionType, Variance};
 use crate::nn::Precision;
 use crate::optim::Decay;
 use crate::run::{LogEntry, Preset, RunFolder, Settings};
 use crate::train::{self, End, Event, Start};
 use anyhow::{Result, bail, ensure};
-use clap::builder::PossibleValue;
 use clap::{ArgAction, ValueEnum};
 use std::path::PathBuf;
 
@@ -87,6 +86,12 @@ struct Fixed {
     /// T, the number of timesteps
     #[arg(long, value_name = "T")]
     timesteps: Option<usize>,
+    /// How beta runs from the first timestep to the last
+    #[arg(long)]
+    schedule: Option<BetaSchedule>,
+    /// Stretch the schedule so that the last timestep is noise alone, for --predict v or x0
+    #[arg(long, value_name = "BOOL", action = ArgAction::Set, num_args = 0..=1, default_missing_value = "true")]
+    zero_snr: Option<bool>,
     /// beta of the first timestep
     #[arg(long, value_name = "BETA")]
     beta_start: Option<f64>,
@@ -217,6 +222,8 @@ impl Fixed {
         set(&mut network.groups, &self.groups);
         set(&mut network.dropout, &self.dropout);
         set(&mut diffusion.num_train_timesteps, &self.timesteps);
+        set(&mut diffusion.beta_schedule, &self.schedule);
+        set(&mut diffusion.rescale_betas_zero_snr, &self.zero_snr);
         set(&mut diffusion.beta_start, &self.beta_start);
         set(&mut diffusion.beta_end, &self.beta_end);
         set(&mut diffusion.prediction_type, &self.predict);
@@ -306,63 +313,4 @@ fn skipped(steps: usize) -> String {
 
 fn words(entry: &LogEntry) -> String {
     format!("loss {:.4} · {:.1} img/s", entry.loss, entry.images_per_second)
-}
-
-impl ValueEnum for Preset {
-    fn value_variants<'a>() -> &'a [Preset] {
-        &Preset::ALL
-    }
-
-    fn to_possible_value(&self) -> Option<PossibleValue> {
-        Some(PossibleValue::new(self.name()))
-    }
-}
-
-impl ValueEnum for Precision {
-    fn value_variants<'a>() -> &'a [Precision] {
-        &Precision::ALL
-    }
-
-    fn to_possible_value(&self) -> Option<PossibleValue> {
-        Some(PossibleValue::new(self.name()))
-    }
-}
-
-impl ValueEnum for Variance {
-    fn value_variants<'a>() -> &'a [Variance] {
-        &[Variance::FixedSmall, Variance::FixedLarge, Variance::Learned, Variance::LearnedRange]
-    }
-
-    fn to_possible_value(&self) -> Option<PossibleValue> {
-        Some(PossibleValue::new(self.words()))
-    }
-}
-
-impl ValueEnum for PredictionType {
-    fn value_variants<'a>() -> &'a [PredictionType] {
-        &[PredictionType::Epsilon, PredictionType::Sample, PredictionType::Mean, PredictionType::VPrediction]
-    }
-
-    fn to_possible_value(&self) -> Option<PossibleValue> {
-        Some(PossibleValue::new(match self {
-            PredictionType::Epsilon => "eps",
-            PredictionType::Sample => "x0",
-            PredictionType::Mean => "mean",
-            PredictionType::VPrediction => "v",
-        }))
-    }
-}
-
-impl ValueEnum for LossType {
-    fn value_variants<'a>() -> &'a [LossType] {
-        &[LossType::Simple, LossType::Vlb, LossType::Hybrid]
-    }
-
-    fn to_possible_value(&self) -> Option<PossibleValue> {
-        Some(PossibleValue::new(match self {
-            LossType::Simple => "simple",
-            LossType::Vlb => "vlb",
-            LossType::Hybrid => "hybrid",
-        }))
-    }
 }

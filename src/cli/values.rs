@@ -1,6 +1,8 @@
 //! Names of values on the command line.
 
-use crate::diffusion::{BetaSchedule, Spacing};
+use crate::diffusion::{BetaSchedule, LossType, PredictionType, Spacing, Variance};
+use crate::nn::Precision;
+use crate::run::Preset;
 use clap::ValueEnum;
 use clap::builder::PossibleValue;
 
@@ -47,5 +49,64 @@ impl ValueEnum for BetaSchedule {
             BetaSchedule::Cosine => PossibleValue::new("cosine").help("Nichol and Dhariwal's"),
             BetaSchedule::Sigmoid => PossibleValue::new("sigmoid").help("Along the logistic function"),
         })
+    }
+}
+
+impl ValueEnum for Preset {
+    fn value_variants<'a>() -> &'a [Preset] {
+        &Preset::ALL
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(PossibleValue::new(self.name()))
+    }
+}
+
+impl ValueEnum for Precision {
+    fn value_variants<'a>() -> &'a [Precision] {
+        &Precision::ALL
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(PossibleValue::new(self.name()))
+    }
+}
+
+impl ValueEnum for Variance {
+    fn value_variants<'a>() -> &'a [Variance] {
+        &[Variance::FixedSmall, Variance::FixedLarge, Variance::Learned, Variance::LearnedRange]
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(PossibleValue::new(self.words()))
+    }
+}
+
+impl ValueEnum for PredictionType {
+    fn value_variants<'a>() -> &'a [PredictionType] {
+        &[PredictionType::Epsilon, PredictionType::Sample, PredictionType::Mean, PredictionType::VPrediction]
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(PossibleValue::new(match self {
+            PredictionType::Epsilon => "eps",
+            PredictionType::Sample => "x0",
+            PredictionType::Mean => "mean",
+            PredictionType::VPrediction => "v",
+        }))
+    }
+}
+
+impl ValueEnum for LossType {
+    fn value_variants<'a>() -> &'a [LossType] {
+        &[LossType::Simple, LossType::Vlb, LossType::Hybrid]
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(PossibleValue::new(match self {
+            LossType::Simple => "simple",
+            LossType::Vlb => "vlb",
+            LossType::Hybrid => "hybrid",
+        }))
     }
 }

@@ -45,7 +45,7 @@ impl Variance {
 /// ```text
 /// x ← sqrt(alpha_bar_p) b / (1 - alpha_bar_t) · x0
 ///     + sqrt(a) (1 - alpha_bar_p) / (1 - alpha_bar_t) · x + sigma z
-/// sigma² = b (1 - alpha_bar_p) / (1 - alpha_bar_t)   or   b
+/// sigma² = b (1 - alpha_bar_p) / (1 - alpha_bar_t)   or   b   or what the network says
 /// ```
 ///
 /// The last step ends at clean images and adds no noise.
@@ -62,18 +62,19 @@ pub(super) fn steps(
         let a = alpha_bar / alpha_bar_previous;
         let b = 1.0 - a;
         let kept = (1.0 - alpha_bar_previous) / (1.0 - alpha_bar);
-        let sigma = match (previous, variance) {
-            (None, _) => 0.0,
-            (Some(_), Variance::FixedSmall) => (b * kept).sqrt(),
-            (Some(_), Variance::FixedLarge) => b.sqrt(),
-            (Some(_), Variance::Learned | Variance::LearnedRange) => {
-                unreachable!("the configuration was checked")
-            }
+        let (small, large) = ((b * kept).ln(), b.ln());
+        let (sigma, log_variance) = match (previous, variance) {
+            (None, _) => (0.0, [0.0; 2]),
+            (Some(_), Variance::FixedSmall) => ((b * kept).sqrt(), [0.0; 2]),
+            (Some(_), Variance::FixedLarge) => (b.sqrt(), [0.0; 2]),
+            (Some(_), Variance::Learned) => (1.0, [1.0, 0.0]),
+            (Some(_), Variance::LearnedRange) => (1.0, [(large - small) / 2.0, (large + small) / 2.0]),
         };
         Step {
             on_x0: alpha_bar_previous.sqrt() * b / (1.0 - alpha_bar),
             on_x: a.sqrt() * kept,
             sigma,
+            log_variance,
             ..Step::predicting(t, prediction.x0(schedule, t), clip)
         }
     };

@@ -194,9 +194,11 @@ impl SchedulerConfig {
         if falls { Ok(nodes) } else { Err(refused) }
     }
 
-    /// Whether samplers take what the network gives.
+    /// Whether the prediction says at every timestep what the image is: noise alone says nothing of it, where the last
+    /// timestep has no signal left.
     pub fn is_sampled(&self) -> bool {
-        self.prediction_type == PredictionType::Epsilon && !self.variance_type.is_learned()
+        let by_noise = matches!(self.prediction_type, PredictionType::Epsilon | PredictionType::Mean);
+        !by_noise || !self.schedule().is_ok_and(|schedule| schedule.alphas_cumprod.ends_with(&[0.0]))
     }
 
     /// Refuses what no sampler takes yet.
@@ -204,8 +206,7 @@ impl SchedulerConfig {
         let refuse =
             |option, value: String, instead| Err(ConfigError::Unsupported { option, value, instead });
         let prediction = self.prediction_type;
-        let by_noise = matches!(prediction, PredictionType::Epsilon | PredictionType::Mean);
-        if by_noise && self.schedule()?.alphas_cumprod.ends_with(&[0.0]) {
+        if !self.is_sampled() {
             let instead = "of noise alone it says nothing; use sample or v_prediction";
             return refuse("prediction_type", format!("{prediction:?}"), instead);
         }
@@ -214,9 +215,6 @@ impl SchedulerConfig {
             return refuse("prediction_type", "mean".into(), instead);
         }
         match sampler {
-            Sampler::Ancestral(variance) if variance.is_learned() => {
-                refuse("variance_type", format!("{variance:?}"), "samplers take a fixed variance")
-            }
             Sampler::DpmSolver(DpmSolver { order, .. }) | Sampler::UniPc(UniPc { order, .. })
                 if !(1..=3).contains(&order) =>
             {

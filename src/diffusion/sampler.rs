@@ -56,6 +56,8 @@ impl Sampler {
 /// c  = x, or correction.on_x · x + correction.on_anchor · a + correction.on_x0 · x0 + Σ correction.on_past · m
 /// x  ← on_x0 · x0 + on_x · c + on_output · y + Σ on_past · m + sigma · z
 /// ```
+///
+/// Where the network has learned the variance, what it says of it is v, and sigma exp((on_v · v + log) / 2) stands for sigma.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Step {
     /// The timestep that the step leaves: what the network is told.
@@ -71,6 +73,8 @@ pub struct Step {
     pub on_past: [f64; 2],
     /// Standard deviation of the fresh noise z; 0 for none.
     pub sigma: f64,
+    /// `[on_v, log]`, the logarithm of the learned variance.
+    pub log_variance: [f64; 2],
     /// Whether c and x0 are kept for the next steps.
     pub remember: bool,
 }
@@ -91,7 +95,7 @@ impl Correction {
 
 impl Step {
     /// Coefficients of the device's table.
-    pub const ROW: usize = 16;
+    pub const ROW: usize = 20;
 
     /// A step from `t` that knows how x0 follows from the prediction and does nothing with it yet.
     pub(super) fn predicting(t: u32, x0: Linear, clip: Option<f64>) -> Step {
@@ -106,6 +110,7 @@ impl Step {
             on_output: 0.0,
             on_past: [0.0; 2],
             sigma: 0.0,
+            log_variance: [0.0; 2],
             remember: false,
         }
     }
@@ -114,6 +119,7 @@ impl Step {
     pub fn row(&self) -> [f32; Step::ROW] {
         let Step { t: _, from_x, from_output, limit, on_x0, on_x, on_output, sigma, .. } = *self;
         let [on_1, on_2] = self.on_past;
+        let [on_v, log] = self.log_variance;
         let correction = self.correction.unwrap_or(Correction::NONE);
         let [correct_1, correct_2, correct_3] = correction.on_past;
         let keep = f64::from(u8::from(self.remember));
@@ -122,13 +128,14 @@ impl Step {
             [on_x, on_x0, on_output, on_1],
             [on_2, correction.on_x, correction.on_anchor, correction.on_x0],
             [correct_1, correct_2, correct_3, keep],
+            [on_v, log, 0.0, 0.0],
         ]
         .as_flattened()
         .iter()
         .map(|&coefficient| coefficient as f32)
         .collect::<Vec<f32>>()
         .try_into()
-        .expect("four times four coefficients")
+        .expect("five times four coefficients")
     }
 }
 

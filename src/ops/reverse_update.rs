@@ -10,7 +10,7 @@ use std::sync::Arc;
 /// The steps of a sampler in device memory, and which is next.
 #[derive(Debug, Clone)]
 pub struct ReverseTable {
-    /// f32 `[steps,16]`; `kernels/noise/reverse_update.ptx` says what a row holds.
+    /// f32 `[steps,20]`; `kernels/noise/reverse_update.ptx` says what a row holds.
     pub rows: Tensor,
     /// The timestep of each step, u32 `[steps]`.
     pub timesteps: Tensor,
@@ -56,7 +56,8 @@ pub fn timestep(tape: &mut Tape, table: &ReverseTable, batch: usize) -> Tensor {
     t
 }
 
-/// Takes `x`, resident f32 `[B,H,W,C]`, one step of the table further, in place, given the network's `output`.
+/// Takes `x`, resident f32 `[B,H,W,C]`, one step of the table further, in place, given the network's `output`, of the
+/// same shape or with twice the channels, the second half of which is about the variance.
 /// The noise of image n is that of sample number `samples[n]`, u32 `[B]`. Does not move the step counter.
 pub fn reverse_update(
     tape: &mut Tape,
@@ -68,7 +69,14 @@ pub fn reverse_update(
     seed: u64,
 ) {
     let [batch, height, width, channels] = x.dims();
-    assert_eq!(output.shape(), x.shape(), "a prediction for samples of another shape");
+    let [.., outputs] = output.dims::<4>();
+    let learned = outputs == 2 * channels;
+    assert!(
+        learned || outputs == channels,
+        "a prediction of {:?} for samples of {:?}",
+        output.shape(),
+        x.shape()
+    );
     assert_eq!(samples.shape(), [batch], "sample numbers for {:?}", x.shape());
     let elements = height * width * channels;
     let kept = memory.map(|memory| {
@@ -77,19 +85,18 @@ pub fn reverse_update(
         let anchor = tape.resident(&memory.anchor, 0, &memory.shape, DType::F32);
         (anchor, tape.resident(&memory.past, 0, &past, DType::F32))
     });
-    let call = noise::reverse_update(
-        x.in_out(),
-        output.input(),
-        kept.as_ref().map(|(anchor, _)| anchor.in_out()),
-        kept.as_ref().map(|(_, past)| past.in_out()),
-        table.rows.input(),
-        table.timesteps.input(),
-        table.step.input(),
-        samples.input(),
-        seed,
-        Stream::REVERSE.0,
-        table.timesteps.len() as u32,
-        elements as u32,
-    );
-    tape.launch(call.grid(quad_blocks(elements), batch, 1));
+    let (anchor, past) = kept.as_ref().map(|(anchor, past)| (anchor.in_out(), past.in_out())).unzip();
+    let (rows, timesteps, step) = (table.rows.input(), table.timesteps.input(), table.step.input());
+    let (x, output, samples, stream) = (x.in_out(), output.input(), samples.input(), Stream::REVERSE.0);
+    let (steps, channels, elements) = (table.timesteps.len() as u32, channels as u32, elements as u32);
+    let call = if learned {
+        noise::reverse_update_learned(
+            x, output, anchor, past, rows, timesteps, step, samples, seed, stream, steps, channels, elements,
+        )
+    } else {
+        noise::reverse_update_fixed(
+            x, output, anchor, past, rows, timesteps, step, samples, seed, stream, steps, elements,
+        )
+    };
+    tape.launch(call.grid(quad_blocks(elements as usize), batch, 1));
 }

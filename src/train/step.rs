@@ -145,7 +145,7 @@ impl TrainingStep {
 
     /// A sampler of the averaged weights, as they are when it is run: ancestral sampling in `steps` steps, `batch`
     /// images at once. Its noise mends what a network that has not learned much gets wrong, which DDIM keeps; the
-    /// variance is the posterior's, the one that goes with few steps.
+    /// variance is the learned one or the posterior's, which goes with few steps.
     pub fn sampler(
         &self,
         device: &Device,
@@ -156,7 +156,11 @@ impl TrainingStep {
         let (layout, weights) = (self.unet.layout().clone(), self.optimizer.state().ema.clone());
         let averaged =
             Parameters { layout, weights, rounded: None }.with_precision(device, settings.dtype)?;
-        let trajectory = Sampler::Ancestral(Variance::FixedSmall).trajectory(&settings.diffusion, steps)?;
+        let variance = match settings.diffusion.variance_type {
+            Variance::FixedLarge => Variance::FixedSmall,
+            other => other,
+        };
+        let trajectory = Sampler::Ancestral(variance).trajectory(&settings.diffusion, steps)?;
         let size = [settings.network.size; 2];
         Ok(BatchSampler::new(device, &self.unet, &averaged, &trajectory, batch, size, settings.seed)?)
     }

@@ -139,6 +139,7 @@ fn random_step(random: &mut Random, t: u32, before: usize) -> Step {
         on_output: coefficient(),
         on_past,
         sigma: coefficient().abs(),
+        log_variance: [0.0; 2],
         remember: true,
     }
 }
@@ -287,6 +288,51 @@ fn golden_ddim_trajectories() {
         let last = goldens.numbers(&format!("{name}.final_f64"));
         let want: Vec<Expected> = last.iter().map(|&value| Expected { value, allowed: 5e-6 }).collect();
         assert_close(name, &walk.shape, &points[50], &want);
+    }
+}
+
+/// A network that gives the variance, too: `[.., 2C]`, a pixel's prediction and then its v.
+#[test]
+fn learned_variances() {
+    let mut random = Random::new(12);
+    for [batch, height, width, channels] in [[1, 1, 1, 1], [3, 5, 7, 3], [2, 4, 4, 2]] {
+        let (shape, outputs) = ([batch, height, width, channels], 2 * channels);
+        let step = Step { log_variance: [1.5, -2.0], ..random_step(&mut random, 600, 0) };
+        let len = batch * height * width * channels;
+        let (x, output) = (random.normals(len), random.normals(2 * len));
+        let samples: Vec<u32> = (0..batch as u32).map(|n| 40 + n).collect();
+
+        let device = device();
+        let reverse = Reverse::new(&device, &Trajectory { steps: vec![step] }, SEED).unwrap();
+        let memory = reverse.memory(&device, &shape).unwrap();
+        let x_buffer = std::sync::Arc::new(device.upload(&x).unwrap());
+        let mut recording = Recording::inference();
+        let numbers = recording.input(&[batch], &samples);
+        let y = recording.input(&[batch, height, width, outputs], &output);
+        let on_tape = recording.tape.resident(&x_buffer, 0, &shape, DType::F32);
+        reverse.update(&mut recording.tape, &on_tape, &y, &numbers, memory.as_ref());
+        recording.program(&[]).run().unwrap();
+
+        let z: Vec<Expected> = samples
+            .iter()
+            .flat_map(|&sample| normals(SEED, Stream::REVERSE.0, sample, step.t, len / batch))
+            .collect();
+        let want: Vec<Expected> = (0..len)
+            .map(|at| {
+                let first = at / channels * outputs + at % channels;
+                let v = f64::from(output[first + channels]);
+                let log = step.log_variance[0] * v + step.log_variance[1];
+                // ex2.approx is good to 2^-22, and the exponent's error of four roundings is one of the power.
+                let deviation = (log / 2.0).exp();
+                let off = deviation * (4.0 + 4.0 * log.abs() * 2.0) * ROUNDING;
+                let noise = Expected {
+                    value: z[at].value * deviation,
+                    allowed: z[at].allowed * deviation + z[at].value.abs() * off,
+                };
+                expected(&step, x[at], output[first], noise, &mut Kept::NOTHING.clone())
+            })
+            .collect();
+        assert_close("learned", &shape, &x_buffer.to_vec::<f32>().unwrap(), &want);
     }
 }
 

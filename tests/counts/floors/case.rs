@@ -5,6 +5,7 @@ use ddpm_ptx::data::Source;
 use ddpm_ptx::device::soft::count::{InstructionCounts, KernelCounts};
 use ddpm_ptx::device::soft::{Options, Soft};
 use ddpm_ptx::device::{DType, Device, Element, Kernel};
+use ddpm_ptx::diffusion::{Reverse, Sampler, SchedulerConfig, Variance};
 use ddpm_ptx::graph::{Tape, Tensor};
 use ddpm_ptx::history::History;
 use ddpm_ptx::kernels::ALL;
@@ -101,6 +102,7 @@ fn measure() -> BTreeMap<&'static str, Measured> {
     note(&elementwise(&bench), None);
     note(&normalisations(&bench), None);
     note(&bounds(&bench), None);
+    note(&learned_updates(&bench), None);
     for (counts, multiply_adds) in attentions(&bench) {
         note(&counts, multiply_adds);
     }
@@ -207,6 +209,19 @@ fn bounds(bench: &Bench) -> Vec<KernelCounts> {
             objective(&mut tape, &output, &images, &noised, None, &table, factors, &source, &losses, dtype);
         }
     }
+    bench.run(tape)
+}
+
+/// A step of ancestral sampling with a learned variance.
+fn learned_updates(bench: &Bench) -> Vec<KernelCounts> {
+    let config = SchedulerConfig::default();
+    let trajectory = Sampler::Ancestral(Variance::LearnedRange).trajectory(&config, 10).unwrap();
+    let reverse = Reverse::new(&bench.device, &trajectory, 0).unwrap();
+    let mut tape = Tape::inference();
+    let x = bench.input::<f32>(&mut tape, &[8, 16, 16, 3]);
+    let output = bench.input::<f32>(&mut tape, &[8, 16, 16, 6]);
+    let samples = bench.input::<u32>(&mut tape, &[8]);
+    reverse.update(&mut tape, &x, &output, &samples, None);
     bench.run(tape)
 }
 
