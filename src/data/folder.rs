@@ -8,7 +8,7 @@ use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
 /// Every image file below a folder, in the order of their paths, decoded as RGB when it is asked for; see
-/// [`read_square`]. The folders in it are the classes, see [`Classes::of_paths`].
+/// `read_square`. The folders in it are the classes, see `Classes::of_paths`.
 pub struct Folder {
     paths: Vec<PathBuf>,
     classes: Classes,

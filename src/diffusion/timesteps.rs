@@ -31,7 +31,7 @@ impl Spacing {
     ///
     /// # Panics
     /// If `steps` is not in `1..=timesteps`, or the offset leads past the last timestep, or for Karras' spacing, which hangs on
-    /// the schedule: see [`karras`].
+    /// the schedule: see `karras`.
     pub fn timesteps(self, timesteps: usize, steps: usize, offset: usize) -> Vec<u32> {
         assert!((1..=timesteps).contains(&steps), "{steps} sampling steps of {timesteps} timesteps");
         let rounded = |t: f64| t.round_ties_even() as u32;

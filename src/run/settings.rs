@@ -80,6 +80,10 @@ impl Settings {
             "--beta-start and --beta-end must be above 0, below 1 and in this order"
         );
         diffusion.schedule()?;
+        ensure!(
+            diffusion.is_sampled(),
+            "the last timestep of this schedule is noise alone, of which noise says nothing; use --predict x0 or v"
+        );
         ensure!(self.steps > 0, "--steps must be at least 1");
         ensure!((1..=65_535).contains(&self.batch), "--batch must be from 1 to 65535");
         unet.check_batch(self.batch, [self.network.size; 2])?;

@@ -64,6 +64,8 @@ fn settings_that_cannot_be() {
     assert_says(&train_error("--preset cifar100"), &["cifar100", "cifar10"]);
     assert_says(&train_error("--device gpu"), &["gpu", "auto"]);
     assert_says(&train_error("--beta-start 0.5"), &["--beta-start"]);
+    assert_says(&train_error("--schedule jsd"), &["last timestep", "--predict"]);
+    assert_says(&train_error("--zero-snr true"), &["last timestep", "--predict"]);
     assert_says(
         &train_error("--batch 60000 --size 4096 --attention 2048"),
         &["60000 images of 4096x4096", "2^32"],
@@ -126,6 +128,10 @@ fn samplers_that_cannot_be() {
     assert_says(&sample_error(&run, "--steps 0"), &["--steps"]);
     assert_says(&sample_error(&run, "--eta -1"), &["--eta"]);
     assert_says(&sample_error(&run, "--sampler ddpm --eta 1"), &["--eta"]);
+    assert_says(&sample_error(&run, "--sampler heun --rederive"), &["--rederive", "ddim"]);
+    assert_says(&sample_error(&run, "--sampler ddim --order 2"), &["--order", "unipc"]);
+    assert_says(&sample_error(&run, "--sampler unipc --order 4"), &["order", "4"]);
+    assert_says(&sample_error(&run, "--sampler unipc --spacing cubic"), &["cubic"]);
     assert_says(&sample_error(&run, "-n 0"), &["0"]);
     assert_says(&sample_error(&run, "--first 4294967295 -n 2"), &["--first"]);
     assert_says(&sample_error(&run, "--sampler euler"), &["euler"]);

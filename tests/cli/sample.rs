@@ -1,4 +1,4 @@
-use super::{device, names, succeed, trained};
+use super::{device, minute, names, succeed, trained};
 use std::fs;
 use std::path::Path;
 
@@ -23,13 +23,75 @@ fn sample(model: &Path, flags: &str) -> Vec<Vec<u8>> {
 #[test]
 fn an_image_depends_on_the_seed_and_its_number_alone() {
     let (_folder, run) = trained();
-    for sampler in ["--sampler ddpm", "--sampler ddim --eta 0.5"] {
+    let samplers = [
+        "--sampler ddpm",
+        "--sampler ddim --eta 0.5",
+        "--sampler dpmsolver++ --order 3",
+        "--sampler sde-dpmsolver++",
+        "--sampler unipc --order 3",
+        "--sampler heun",
+    ];
+    for sampler in samplers {
         let flags = format!("{sampler} --seed 3");
         let all = sample(&run, &format!("{flags} -n 5 --batch 5"));
         assert_eq!(all, sample(&run, &format!("{flags} -n 5 --batch 2")), "in batches of two");
         assert_eq!(all[3..], sample(&run, &format!("{flags} -n 2 --first 3")), "the last two alone");
         assert_ne!(all[0], all[1]);
         assert_ne!(all, sample(&run, &format!("{sampler} --seed 4 -n 5")), "another seed");
+    }
+}
+
+/// Every flag matters: no two of these make the same image from one latent. The bound keeps
+/// bytes from being all 0 or 255, which a network of random weights leads to.
+#[test]
+fn samplers_and_spacings_differ() {
+    let model = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/goldens/tiny");
+    let ways = [
+        "--sampler ddpm",
+        "--sampler ddim",
+        "--sampler ddim --clip 0.8",
+        "--sampler ddim --rederive",
+        "--sampler ddim --spacing linspace",
+        "--sampler ddim --spacing trailing",
+        "--sampler ddim --spacing quadratic",
+        "--sampler ddim --spacing karras",
+        "--sampler dpmsolver++ --order 1",
+        "--sampler dpmsolver++ --order 2",
+        "--sampler dpmsolver++ --order 3",
+        "--sampler dpmsolver++ --spacing karras",
+        "--sampler sde-dpmsolver++",
+        "--sampler unipc --order 1",
+        "--sampler unipc --order 3",
+        "--sampler heun",
+    ];
+    let images =
+        ways.map(|way| sample(&model, &format!("-n 1 --size 8 --steps 6 --clip 0.6 {way}")).remove(0));
+    for (i, image) in images.iter().enumerate() {
+        for (j, other) in images[..i].iter().enumerate() {
+            assert_ne!(image, other, "{} and {}", ways[i], ways[j]);
+        }
+    }
+}
+
+/// The run keeps how it was trained; sampling is told nothing of it.
+#[test]
+fn networks_of_every_schedule() {
+    let folder = tempfile::tempdir().unwrap();
+    let schedules = [
+        "linear",
+        "quadratic",
+        "const",
+        "warmup10",
+        "warmup50",
+        "jsd --predict x0",
+        "cosine",
+        "sigmoid",
+        "linear --predict v --zero-snr true",
+    ];
+    for (number, schedule) in schedules.iter().enumerate() {
+        let run = folder.path().join(number.to_string());
+        succeed(&format!("train {} --schedule {schedule} --steps 2 --out {}", minute(), run.display()));
+        assert_eq!(sample(&run, "-n 2 --sampler ddim").len(), 2, "{schedule}");
     }
 }
 

@@ -1,7 +1,7 @@
 //! Schedule tables.
 
 use crate::common::goldens::Goldens;
-use ddpm_ptx::diffusion::{BetaSchedule, Schedule};
+use ddpm_ptx::diffusion::{BetaSchedule, Schedule, SchedulerConfig};
 
 fn linear() -> Schedule {
     Schedule::new(BetaSchedule::Linear.betas(1e-4, 0.02, 1000))
@@ -56,6 +56,48 @@ fn ends_of_other_schedules() {
     let sigmoid = BetaSchedule::Sigmoid.betas(1e-4, 0.02, 1001);
     assert_relative("sigmoid, first", sigmoid[0], 1e-4 + 0.0199 / (1.0 + 6f64.exp()), 1e-12);
     assert_relative("sigmoid, middle", sigmoid[500], 0.01005, 1e-12);
+}
+
+/// As the authors' `get_beta_schedule` has them.
+#[test]
+fn warm_up_and_jsd() {
+    for (schedule, rising) in [(BetaSchedule::Warmup10, 100), (BetaSchedule::Warmup50, 500)] {
+        let betas = schedule.betas(1e-4, 0.02, 1000);
+        assert_eq!(betas.len(), 1000);
+        assert_eq!(betas[0], 1e-4);
+        assert_relative(
+            "half-way",
+            betas[rising / 2],
+            1e-4 + 0.0199 * 0.5 * rising as f64 / (rising - 1) as f64,
+            1e-12,
+        );
+        assert!(betas[rising - 2] < 0.02);
+        assert!(betas[rising - 1..].iter().all(|&beta| beta == 0.02));
+    }
+    // The product of 1 - 1/k from k = T down to 2 telescopes: alpha_bar falls evenly, to 0 at the end.
+    let jsd = Schedule::new(BetaSchedule::Jsd.betas(1e-4, 0.02, 1000));
+    for t in [0, 10, 500, 998] {
+        assert_relative("alpha_bar", jsd.alphas_cumprod[t], (999 - t) as f64 / 1000.0, 1e-12);
+    }
+    assert_eq!(jsd.alphas_cumprod[999], 0.0);
+}
+
+/// `rescale_zero_terminal_snr` of diffusers, in f64: alpha_bar of five timesteps.
+#[test]
+fn no_signal_at_the_end() {
+    let config = SchedulerConfig { rescale_betas_zero_snr: true, ..SchedulerConfig::default() };
+    let schedule = config.schedule().unwrap();
+    assert_eq!(schedule.betas[999], 1.0);
+    assert_eq!(schedule.alphas_cumprod[999], 0.0);
+    let wants = [
+        (0, 0.999_900_000_000_000_2),
+        (250, 0.518_860_536_791_681_2),
+        (500, 0.075_246_215_704_326_73),
+        (998, 4.213_262_465_088_072_5e-9),
+    ];
+    for (t, want) in wants {
+        assert_relative("alpha_bar", schedule.alphas_cumprod[t], want, 1e-12);
+    }
 }
 
 #[test]

@@ -36,3 +36,10 @@ fn trailing() {
     assert_eq!(Spacing::Trailing.timesteps(1000, 10, 0)[..2], [999, 899]);
     assert_eq!(Spacing::Trailing.timesteps(1000, 3, 0), [999, 666, 332]);
 }
+
+/// `quad` of the DDIM authors.
+#[test]
+fn quadratic() {
+    assert_eq!(Spacing::Quadratic.timesteps(1000, 10, 0), [800, 632, 483, 355, 246, 158, 88, 39, 9, 0]);
+    assert_eq!(Spacing::Quadratic.timesteps(1000, 1, 0), [0]);
+}
