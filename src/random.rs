@@ -43,6 +43,9 @@ impl Stream {
     /// The steps of progressive coding; the step word is the timestep that is sent.
     pub const CODE: Stream = Stream(0x22);
 
+    /// The noise eps of an image that is encoded for an interpolation; the step word is the timestep, the sample word 0 or 1.
+    pub const ENCODE: Stream = Stream(0x23);
+
     /// Dropout masks of one layer; layers are numbered from 0 in the order in which the network applies them.
     pub const fn dropout(layer: u32) -> Stream {
         Stream(0x100 + layer)

@@ -5,9 +5,11 @@ mod doctor;
 mod evaluate;
 mod export;
 mod import;
+mod interpolate;
 mod interrupt;
 mod kernels;
 mod neighbours;
+mod process;
 mod progress;
 mod sample;
 mod sampler;
@@ -29,7 +31,8 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     Train(Box<train::Args>),
-    Sample(sample::Args),
+    Sample(Box<sample::Args>),
+    Interpolate(Box<interpolate::Args>),
     Evaluate(Box<evaluate::Args>),
     Import(import::Args),
     Export(export::Args),
@@ -57,7 +60,8 @@ pub fn run() -> ExitCode {
     };
     let outcome = match cli.command {
         Command::Train(args) => train::run(*args),
-        Command::Sample(args) => sample::run(args),
+        Command::Sample(args) => sample::run(*args),
+        Command::Interpolate(args) => interpolate::run(&args),
         Command::Evaluate(args) => evaluate::run(*args),
         Command::Import(args) => import::run(args),
         Command::Export(args) => export::run(args),

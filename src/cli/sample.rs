@@ -3,19 +3,14 @@
 use super::Outcome;
 use super::device::{DeviceArg, tell_lints};
 use super::interrupt::on_interrupt;
+use super::process::ProcessOptions;
 use super::progress::{Progress, duration, say};
-use super::sampler::{SamplerName, SamplerOptions};
-use crate::diffusion::Sampler;
+use super::sampler::SamplerOptions;
 use crate::nn::Precision;
 use crate::sample::{self, Model, Output, Request};
 use anyhow::Result;
 use std::path::PathBuf;
 use std::time::Instant;
-
-/// Steps of ddim, if nobody says how many.
-const DDIM_STEPS: usize = 50;
-/// Those of the solvers.
-const SOLVER_STEPS: usize = 20;
 
 /// Sample images from a run, one of its checkpoints, or any diffusers folder
 #[derive(clap::Args)]
@@ -32,14 +27,6 @@ pub struct Args {
     /// Images that are sampled at once
     #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=65_535))]
     batch: u32,
-    /// Steps of the sampler; one of heun calls the network twice [default: all timesteps for ddpm, 50 for ddim, else 20]
-    #[arg(long, value_name = "N")]
-    steps: Option<usize>,
-    /// How noise becomes images [default: what the model's scheduler names; ddpm after training]
-    #[arg(long, value_enum)]
-    sampler: Option<SamplerName>,
-    #[command(flatten)]
-    options: SamplerOptions,
     /// Height and width of the images, if not those that the model was trained on
     #[arg(long, value_name = "PIXELS")]
     size: Option<usize>,
@@ -54,6 +41,10 @@ pub struct Args {
     out: PathBuf,
     #[command(flatten)]
     device: DeviceArg,
+    #[command(flatten)]
+    options: SamplerOptions,
+    #[command(flatten)]
+    process: ProcessOptions,
 }
 
 pub fn run(args: Args) -> Result<Outcome> {
@@ -61,49 +52,68 @@ pub fn run(args: Args) -> Result<Outcome> {
     let request = args.request(&model)?;
     request.trajectory(&model)?;
     let device = args.device.open()?;
+    if args.process.is_asked() {
+        let outcome = args.process.run(&device, &model, &request, &args.out)?;
+        tell_lints(&device);
+        return Ok(outcome);
+    }
     let first = u64::from(request.first);
     let mut output = Output::create(&args.out, first, request.count, model.shape())?;
     let stop = on_interrupt()?;
-
-    let began = Instant::now();
-    let mut bar = None;
-    let mut tell = |progress: sample::Progress| {
-        let bar = bar.get_or_insert_with(|| Progress::new("step", 0, progress.steps));
-        bar.advance(progress.step);
-        bar.tell(progress.step, format!("{:.2} img/s", progress.images / began.elapsed().as_secs_f64()));
-    };
-    let done =
-        sample::sample(&device, &model, &request, &stop, &mut tell, &mut |images| output.push(images))?;
-    drop(bar);
+    let mut bar = SamplingBar::new();
+    let done = sample::sample(
+        &device,
+        &model,
+        &request,
+        &stop,
+        &mut |progress| bar.tell(progress),
+        &mut |images| output.push(images),
+    )?;
+    let seconds = bar.finish();
     tell_lints(&device);
     if done < request.count {
         say(&format!("stopped after {done} of {} images", request.count));
         return Ok(Outcome::Interrupted);
     }
     output.finish()?;
-    let seconds = duration(began.elapsed().as_secs_f64());
     say(&format!("wrote {done} images to {} in {seconds}", args.out.display()));
     Ok(Outcome::Done)
 }
 
+/// The progress of sampling, as a bar.
+pub struct SamplingBar {
+    bar: Option<Progress>,
+    began: Instant,
+}
+
+impl SamplingBar {
+    pub fn new() -> SamplingBar {
+        SamplingBar { bar: None, began: Instant::now() }
+    }
+
+    pub fn tell(&mut self, progress: sample::Progress) {
+        let bar = self.bar.get_or_insert_with(|| Progress::new("step", 0, progress.steps));
+        bar.advance(progress.step);
+        bar.tell(progress.step, format!("{:.2} img/s", progress.images / self.began.elapsed().as_secs_f64()));
+    }
+
+    /// Takes the bar away and says how long it was there.
+    pub fn finish(self) -> String {
+        duration(self.began.elapsed().as_secs_f64())
+    }
+}
+
 impl Args {
     fn request(&self, model: &Model) -> Result<Request> {
-        let sampler = self.options.sampler(self.sampler, &model.diffusion)?;
-        let diffusion = self.options.diffusion(sampler, &model.diffusion);
-        let timesteps = model.diffusion.schedule()?.timesteps();
-        let steps = match sampler {
-            Sampler::Ancestral(_) => timesteps,
-            Sampler::Ddim(_) => DDIM_STEPS.min(timesteps),
-            _ => SOLVER_STEPS.min(timesteps - 1),
-        };
+        let sampler = self.options.sampler(&model.diffusion)?;
         let count = self.number as usize;
         Ok(Request {
             first: self.first,
             count,
             batch: (self.batch as usize).min(count),
-            steps: self.steps.unwrap_or(steps),
+            steps: self.options.steps(sampler, &model.diffusion)?,
             sampler,
-            diffusion,
+            diffusion: self.options.diffusion(sampler, &model.diffusion),
             seed: self.seed,
             dtype: self.dtype.unwrap_or_else(|| model.unet.config().fastest_precision()),
         })

@@ -26,6 +26,12 @@ pub enum SamplerName {
 #[derive(clap::Args)]
 #[command(next_help_heading = "Sampler")]
 pub struct SamplerOptions {
+    /// How noise becomes images [default: what the model's scheduler names; ddpm after training]
+    #[arg(long, value_enum)]
+    sampler: Option<SamplerName>,
+    /// Steps of the sampler; one of heun calls the network twice [default: all timesteps for ddpm, 50 for ddim, else 20]
+    #[arg(long, value_name = "N")]
+    steps: Option<usize>,
     /// Noise of ddim: 0 is none, 1 as much as ancestral sampling [default: 0]
     #[arg(long, value_name = "ETA")]
     eta: Option<f64>,
@@ -43,11 +49,26 @@ pub struct SamplerOptions {
     clip: Option<f64>,
 }
 
+/// Steps of ddim, if nobody says how many.
+const DDIM_STEPS: usize = 50;
+/// Those of the solvers.
+const SOLVER_STEPS: usize = 20;
+
 impl SamplerOptions {
+    /// As many steps as were asked for, or as the sampler does well with.
+    pub fn steps(&self, sampler: Sampler, diffusion: &SchedulerConfig) -> Result<usize> {
+        let timesteps = diffusion.schedule()?.timesteps();
+        Ok(self.steps.unwrap_or(match sampler {
+            Sampler::Ancestral(_) => timesteps,
+            Sampler::Ddim(_) => DDIM_STEPS.min(timesteps),
+            _ => SOLVER_STEPS.min(timesteps - 1),
+        }))
+    }
+
     /// The sampler that was named, or the model's own.
-    pub fn sampler(&self, name: Option<SamplerName>, diffusion: &SchedulerConfig) -> Result<Sampler> {
+    pub fn sampler(&self, diffusion: &SchedulerConfig) -> Result<Sampler> {
         let order = self.order.unwrap_or(diffusion.solver_order);
-        let sampler = match name {
+        let sampler = match self.sampler {
             None => diffusion.sampler(),
             Some(SamplerName::Ddpm) => Sampler::Ancestral(diffusion.variance_type),
             Some(SamplerName::Ddim) => Sampler::Ddim(Ddim::default()),

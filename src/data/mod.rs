@@ -22,6 +22,7 @@ pub use loader::{Batch, Loader, Order};
 #[cfg(feature = "lmdb")]
 pub use lsun::Lsun;
 pub use npz::Npz;
+pub use picture::read_square;
 pub use shapes::{Figure, Shapes};
 pub use source::Source;
 pub use zip::Zip;

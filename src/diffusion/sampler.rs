@@ -150,4 +150,11 @@ impl Trajectory {
     pub fn remembers(&self) -> bool {
         self.steps.iter().any(|step| step.remember)
     }
+
+    /// Lets every step keep the x_0 that it predicted, for those who look at it. It changes no sample.
+    pub fn remember_all(&mut self) {
+        for step in &mut self.steps {
+            step.remember = true;
+        }
+    }
 }

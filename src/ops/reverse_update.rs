@@ -28,6 +28,9 @@ pub struct Memory {
 }
 
 impl Memory {
+    /// Of so many steps.
+    pub const STEPS: usize = 3;
+
     /// For samples of `shape` `[B,H,W,C]`.
     ///
     /// # Errors
@@ -36,9 +39,15 @@ impl Memory {
         let elements: usize = shape.iter().product();
         Ok(Memory {
             anchor: Arc::new(device.alloc::<f32>(elements)?),
-            past: Arc::new(device.alloc::<f32>(3 * elements)?),
+            past: Arc::new(device.alloc::<f32>(Memory::STEPS * elements)?),
             shape: *shape,
         })
+    }
+
+    /// The x_0 of the last step whose number is `slot` modulo [`Memory::STEPS`].
+    pub fn x_0(&self, tape: &mut Tape, slot: usize) -> Tensor {
+        let elements: usize = self.shape.iter().product();
+        tape.resident(&self.past, slot * elements, &self.shape, DType::F32)
     }
 }
 
@@ -81,7 +90,7 @@ pub fn reverse_update(
     let elements = height * width * channels;
     let kept = memory.map(|memory| {
         assert_eq!(x.shape(), memory.shape, "memory for samples of another shape");
-        let past = [&[3], &memory.shape[..]].concat();
+        let past = [&[Memory::STEPS], &memory.shape[..]].concat();
         let anchor = tape.resident(&memory.anchor, 0, &memory.shape, DType::F32);
         (anchor, tape.resident(&memory.past, 0, &past, DType::F32))
     });

@@ -1,10 +1,11 @@
-//! Pictures for people and for evaluators: PNG files, grids, captions, `.npz`, charts, the loss curve.
+//! Pictures for people and for evaluators: PNG files, grids, captions, `.npz`, films, charts, the loss curve.
 //!
 //! Every file is written whole or not at all, see [`crate::atomic`].
 
 mod captions;
 mod chart;
 mod curve;
+mod film;
 mod font;
 mod grid;
 mod npz;
@@ -13,6 +14,7 @@ mod png;
 pub use captions::captioned;
 pub use chart::{Axis, Chart, Scale, charts};
 pub use curve::{LossPoint, loss_curve};
+pub use film::write_film;
 pub use grid::{grid, rows};
 pub use npz::NpzFile;
 pub use png::write_png;

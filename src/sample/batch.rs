@@ -2,8 +2,9 @@
 
 use crate::device::{Buffer, DType, Device, Result};
 use crate::diffusion::{Reverse, Trajectory};
-use crate::graph::{Program, Tape};
+use crate::graph::{Program, Tape, Tensor};
 use crate::nn::{Parameters, UNet};
+use crate::ops::reverse_update::Memory;
 use crate::ops::to_u8::to_u8;
 use crate::picture::Pictures;
 use std::sync::Arc;
@@ -14,6 +15,10 @@ pub struct BatchSampler {
     begin: Program,
     step: Program,
     end: Program,
+    /// Show what a step remembers, by its number modulo theirs.
+    estimates: Option<Vec<Program>>,
+    /// f32 `[batch, height, width, channels]`.
+    images: Arc<Buffer>,
     /// u32 `[batch]`: the numbers of the images.
     numbers: Arc<Buffer>,
     /// u8 `[batch, height, width, channels]`.
@@ -64,12 +69,18 @@ impl BatchSampler {
         reverse.update(&mut tape, &x, &output, &samples, memory.as_ref());
         let step = tape.compile(device)?;
 
-        let mut tape = Tape::inference();
-        let (x, _) = on_tape(&mut tape);
-        let bytes = tape.resident(&pixels, 0, &dims, DType::U8);
-        to_u8(&mut tape, &x, &bytes);
-        let end = tape.compile(device)?;
-        Ok(BatchSampler { reverse, begin, step, end, numbers, pixels, batch, shape })
+        let show = |of: &dyn Fn(&mut Tape) -> Tensor| {
+            let mut tape = Tape::inference();
+            let x = of(&mut tape);
+            let bytes = tape.resident(&pixels, 0, &dims, DType::U8);
+            to_u8(&mut tape, &x, &bytes);
+            tape.compile(device)
+        };
+        let end = show(&|tape| on_tape(tape).0)?;
+        let remembered =
+            |memory: &Memory| (0..Memory::STEPS).map(|slot| show(&|tape| memory.x_0(tape, slot))).collect();
+        let estimates = memory.as_ref().map(remembered).transpose()?;
+        Ok(BatchSampler { reverse, begin, step, end, estimates, images, numbers, pixels, batch, shape })
     }
 
     /// Images of a batch.
@@ -93,20 +104,63 @@ impl BatchSampler {
         go_on: &mut dyn FnMut() -> bool,
     ) -> Result<Option<Pictures>> {
         assert!(count <= self.batch, "{count} images in a batch of {}", self.batch);
-        // Numbers past the last image are sampled, too, and thrown away.
-        let numbers: Vec<u32> = (0..self.batch as u32).map(|place| first.wrapping_add(place)).collect();
-        self.numbers.write(0, &numbers)?;
-        self.reverse.rewind()?;
-        self.begin.run()?;
+        self.begin(&self.numbers_from(first))?;
         for _ in 0..self.steps() {
-            self.step.run()?;
+            self.step()?;
             if !go_on() {
                 return Ok(None);
             }
         }
-        self.end.run()?;
-        let mut images = Pictures::new(self.shape, self.pixels.to_vec()?);
+        let mut images = self.look()?;
         images.truncate(count);
         Ok(Some(images))
+    }
+
+    /// Numbers of a batch, from `first`. Those past the last image are sampled, too, and thrown away.
+    pub fn numbers_from(&self, first: u32) -> Vec<u32> {
+        (0..self.batch as u32).map(|place| first.wrapping_add(place)).collect()
+    }
+
+    /// Begins the images of these numbers, as many as a batch has, with their latents.
+    pub fn begin(&self, numbers: &[u32]) -> Result<()> {
+        self.renumber(numbers)?;
+        self.reverse.rewind()?;
+        self.begin.run()
+    }
+
+    /// From now on the noise is that of the images of these numbers.
+    pub fn renumber(&self, numbers: &[u32]) -> Result<()> {
+        self.numbers.write(0, numbers)
+    }
+
+    /// Takes the batch one step further.
+    pub fn step(&self) -> Result<()> {
+        self.step.run()
+    }
+
+    /// The batch as it is, f32 `[batch, height, width, channels]`.
+    pub fn samples(&self) -> Result<Vec<f32>> {
+        self.images.to_vec()
+    }
+
+    /// Goes on from other samples than those that are there, of the same shape.
+    pub fn set_samples(&self, x: &[f32]) -> Result<()> {
+        self.images.write(0, x)
+    }
+
+    /// The batch as it is, as pictures.
+    pub fn look(&self) -> Result<Pictures> {
+        self.end.run()?;
+        Ok(Pictures::new(self.shape, self.pixels.to_vec()?))
+    }
+
+    /// The x_0 that step `step`, the last that was taken, predicted.
+    ///
+    /// # Panics
+    /// If the trajectory remembers nothing.
+    pub fn estimate(&self, step: usize) -> Result<Pictures> {
+        let estimates = self.estimates.as_ref().expect("a trajectory that remembers what it predicted");
+        estimates[step % estimates.len()].run()?;
+        Ok(Pictures::new(self.shape, self.pixels.to_vec()?))
     }
 }

@@ -2,7 +2,7 @@
 
 use super::batch::BatchSampler;
 use super::model::Model;
-use crate::device::Device;
+use crate::device::{self, Device};
 use crate::diffusion::{Sampler, SchedulerConfig, Trajectory};
 use crate::nn::{Parameters, Precision};
 use crate::picture::Pictures;
@@ -59,6 +59,18 @@ impl Request {
         model.unet.config().check_precision(self.dtype)?;
         Ok(self.sampler.trajectory(&self.diffusion, self.steps)?)
     }
+
+    /// A sampler of its batches along a trajectory.
+    pub(super) fn sampler(
+        &self,
+        device: &Device,
+        model: &Model,
+        trajectory: &Trajectory,
+    ) -> device::Result<BatchSampler> {
+        let weights = Parameters::upload(model.unet.layout().clone(), device, &model.weights)?
+            .with_precision(device, self.dtype)?;
+        BatchSampler::new(device, &model.unet, &weights, trajectory, self.batch, model.size, self.seed)
+    }
 }
 
 /// Samples the images that are asked for, in order. `tell` hears of every step; `take` gets every batch. Gives the
@@ -75,10 +87,8 @@ pub fn sample(
     take: &mut dyn FnMut(Pictures) -> Result<()>,
 ) -> Result<usize> {
     let trajectory = request.trajectory(model)?;
-    let weights = Parameters::upload(model.unet.layout().clone(), device, &model.weights)?
-        .with_precision(device, request.dtype)?;
-    let Request { first, count, batch, seed, .. } = *request;
-    let sampler = BatchSampler::new(device, &model.unet, &weights, &trajectory, batch, model.size, seed)?;
+    let Request { first, count, batch, .. } = *request;
+    let sampler = request.sampler(device, model, &trajectory)?;
     let each = sampler.steps() as u64;
     let steps = each * count.div_ceil(batch) as u64;
     let mut step = 0;

@@ -1,11 +1,15 @@
 //! The job of sampling: a model and a seed in, images out.
 
 mod batch;
+mod interpolate;
 mod job;
 mod model;
 mod output;
+mod process;
 
 pub use batch::BatchSampler;
+pub use interpolate::{Between, between_latents, interpolate};
 pub use job::{Progress, Request, sample};
 pub use model::Model;
 pub use output::{Output, write_grid};
+pub use process::{View, share, watch};

@@ -8,6 +8,7 @@ mod interrupt;
 mod kernels;
 mod neighbours;
 mod objective;
+mod process;
 mod sample;
 mod train;
 

@@ -14,5 +14,6 @@ mod layout;
 mod malformed;
 mod malformed_torch;
 mod network;
+mod process;
 mod skipped_step;
 mod training_checkpoint;
