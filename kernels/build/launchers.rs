@@ -3,6 +3,7 @@
 use super::Module;
 use super::ptxas::Assembled;
 use super::signature::{Access, Element, Entry, Param, ParamKind};
+use super::signatures::signatures;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::Path;
@@ -51,6 +52,7 @@ fn family_module(out: &mut String, family: &str, modules: &[&Module]) {
             launcher(out, entry);
         }
     }
+    signatures(out, modules);
     out.push_str("}\n\n");
 }
 
@@ -135,16 +137,10 @@ fn launcher(out: &mut String, entry: &Entry) {
     );
 }
 
-fn rust_type(kind: ParamKind) -> String {
+pub fn rust_type(kind: ParamKind) -> String {
     match kind {
         ParamKind::Pointer { access, optional, element } => {
-            let pointer = match access {
-                Access::In => "In",
-                Access::Out => "Out",
-                Access::InOut => "InOut",
-            };
-            let pointer = format!("{pointer}<{}>", element_type(element));
-            if optional { format!("Option<{pointer}>") } else { pointer }
+            pointer_type(access, optional, element_type(element))
         }
         ParamKind::U32 => "u32".to_string(),
         ParamKind::I32 => "i32".to_string(),
@@ -152,6 +148,15 @@ fn rust_type(kind: ParamKind) -> String {
         ParamKind::F32 => "f32".to_string(),
         ParamKind::F64 => "f64".to_string(),
     }
+}
+
+pub fn pointer_type(access: Access, optional: bool, element: &str) -> String {
+    let pointer = match access {
+        Access::In => "In",
+        Access::Out => "Out",
+        Access::InOut => "InOut",
+    };
+    if optional { format!("Option<{pointer}<{element}>>") } else { format!("{pointer}<{element}>") }
 }
 
 fn element_type(element: Element) -> &'static str {
@@ -195,7 +200,7 @@ fn literal(path: &Path) -> String {
 }
 
 /// `name`, escaped where it is a word of Rust.
-fn identifier(name: &str) -> String {
+pub fn identifier(name: &str) -> String {
     const KEYWORDS: &[&str] = &[
         "as", "async", "await", "box", "break", "const", "continue", "do", "dyn", "else", "enum", "extern",
         "false", "final", "fn", "for", "gen", "if", "impl", "in", "let", "loop", "macro", "match", "mod",

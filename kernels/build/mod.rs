@@ -9,6 +9,7 @@ pub mod problem;
 pub mod ptxas;
 pub mod render;
 pub mod signature;
+pub mod signatures;
 
 use problem::Problem;
 use ptxas::{Assembled, Assembler};

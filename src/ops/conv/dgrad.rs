@@ -2,32 +2,11 @@
 
 use super::shape::{Shape, count};
 use super::tiles::{Tile, choose};
-use crate::device::{Call, In, Out};
 use crate::graph::{Contribution, Tape, Tensor};
 use crate::kernels::conv as kernels;
 
-type Launcher = fn(
-    In<f32>,
-    In<f32>,
-    Option<In<f32>>,
-    Out<f32>,
-    u32,
-    u32,
-    u32,
-    u32,
-    u32,
-    u32,
-    u32,
-    u32,
-    u32,
-    u32,
-    u32,
-    u32,
-    u32,
-) -> Call;
-
 /// All numbers of channels multiples of 4.
-const BY_FOURS: [(Tile, Launcher); 6] = [
+const BY_FOURS: [(Tile, kernels::Dgrad); 6] = [
     (Tile::new(128, 128, 100), kernels::dgrad_128x128),
     (Tile::new(128, 64, 100), kernels::dgrad_128x64),
     (Tile::new(128, 32, 110), kernels::dgrad_128x32),
@@ -37,7 +16,7 @@ const BY_FOURS: [(Tile, Launcher); 6] = [
 ];
 
 /// Any numbers of channels.
-const ANY: [(Tile, Launcher); 3] = [
+const ANY: [(Tile, kernels::Dgrad); 3] = [
     (Tile::new(128, 64, 115), kernels::dgrad_any_128x64),
     (Tile::new(128, 32, 125), kernels::dgrad_any_128x32),
     (Tile::new(32, 32, 160), kernels::dgrad_any_32x32),
@@ -58,7 +37,7 @@ pub(super) fn launch(
     // The largest class of pixels: those with even coordinates, if the stride is 2.
     let pixels = shape.images * shape.height.div_ceil(stride) * shape.width.div_ceil(stride);
     let by_fours = shape.in_fours() && shape.out_channels.is_multiple_of(4);
-    let variants: &[(Tile, Launcher)] = if by_fours { &BY_FOURS } else { &ANY };
+    let variants: &[(Tile, kernels::Dgrad)] = if by_fours { &BY_FOURS } else { &ANY };
     let (tile, launcher) = choose(variants, pixels, channels, stride * stride);
     let call = launcher(
         dy.input(),

@@ -3,34 +3,11 @@
 use super::Epilogue;
 use super::shape::{Shape, count};
 use super::tiles::{Tile, choose, fitting};
-use crate::device::{Call, In, Out};
 use crate::graph::{Tape, Tensor};
 use crate::kernels::conv as kernels;
 
-type Launcher = fn(
-    In<f32>,
-    Option<In<f32>>,
-    In<f32>,
-    Option<In<f32>>,
-    Option<In<f32>>,
-    Option<In<f32>>,
-    Out<f32>,
-    u32,
-    u32,
-    u32,
-    u32,
-    u32,
-    u32,
-    u32,
-    u32,
-    u32,
-    u32,
-    u32,
-    u32,
-) -> Call;
-
 /// Input and output channels by fours.
-const BY_FOURS: [(Tile, Launcher); 7] = [
+const BY_FOURS: [(Tile, kernels::Fprop); 7] = [
     (Tile::new(128, 128, 100), kernels::fprop_128x128),
     (Tile::new(128, 64, 100), kernels::fprop_128x64),
     (Tile::new(128, 32, 110), kernels::fprop_128x32),
@@ -41,10 +18,10 @@ const BY_FOURS: [(Tile, Launcher); 7] = [
 ];
 
 /// Input channels by fours: the last layer, with few output channels.
-const NARROW: (Tile, Launcher) = (Tile::new(128, 4, 240), kernels::fprop_128x4);
+const NARROW: (Tile, kernels::Fprop) = (Tile::new(128, 4, 240), kernels::fprop_128x4);
 
 /// Any numbers of channels: the first layer.
-const ANY: [(Tile, Launcher); 4] = [
+const ANY: [(Tile, kernels::Fprop); 4] = [
     (Tile::new(128, 64, 115), kernels::fprop_any_128x64),
     (Tile::new(128, 32, 125), kernels::fprop_any_128x32),
     (Tile::new(32, 32, 160), kernels::fprop_any_32x32),

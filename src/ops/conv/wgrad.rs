@@ -2,32 +2,12 @@
 
 use super::shape::{Shape, count};
 use super::tiles::{Tile, choose, fitting};
-use crate::device::{Call, DType, In, Out};
+use crate::device::DType;
 use crate::graph::{Tape, Tensor};
 use crate::kernels::conv as kernels;
 
-type Launcher = fn(
-    In<f32>,
-    Option<In<f32>>,
-    In<f32>,
-    Out<f32>,
-    u32,
-    u32,
-    u32,
-    u32,
-    u32,
-    u32,
-    u32,
-    u32,
-    u32,
-    u32,
-    u32,
-    u32,
-    u32,
-) -> Call;
-
 /// Input and output channels by fours.
-const BY_FOURS: [(Tile, Launcher); 5] = [
+const BY_FOURS: [(Tile, kernels::Wgrad); 5] = [
     (Tile::new(128, 128, 100), kernels::wgrad_128x128),
     (Tile::new(64, 128, 100), kernels::wgrad_64x128),
     (Tile::new(32, 128, 110), kernels::wgrad_32x128),
@@ -36,10 +16,10 @@ const BY_FOURS: [(Tile, Launcher); 5] = [
 ];
 
 /// Input channels by fours: the last layer, with few output channels.
-const NARROW: (Tile, Launcher) = (Tile::new(4, 128, 230), kernels::wgrad_4x128);
+const NARROW: (Tile, kernels::Wgrad) = (Tile::new(4, 128, 230), kernels::wgrad_4x128);
 
 /// Any numbers of channels: the first layer.
-const ANY: [(Tile, Launcher); 2] =
+const ANY: [(Tile, kernels::Wgrad); 2] =
     [(Tile::new(64, 32, 180), kernels::wgrad_any_64x32), (Tile::new(32, 32, 200), kernels::wgrad_any_32x32)];
 
 /// Blocks that a launch is cut into parts for, if there are pixels enough, with tiles of `WHOLE` weights.

@@ -1,89 +1,16 @@
 //! The kernels of group normalisation, by element type and by how many channels they take at once.
 
 use super::geometry::Width;
-use crate::device::{Call, Element, In, Out};
+use crate::device::Element;
 use crate::kernels::norm::*;
 use half::bf16;
 
-type Moments<T> = fn(In<T>, Option<In<T>>, Out<f32>, u32, u32, u32, u32, u32) -> Call;
-
-type Apply<T> = fn(
-    In<T>,
-    Option<In<T>>,
-    In<f32>,
-    In<f32>,
-    In<f32>,
-    Option<In<u64>>,
-    Out<T>,
-    u32,
-    u32,
-    u32,
-    u32,
-    u32,
-    u32,
-    u32,
-    u64,
-    u32,
-    u32,
-    f32,
-) -> Call;
-
-type BackwardSums<T> = fn(
-    In<T>,
-    Option<In<T>>,
-    In<f32>,
-    In<f32>,
-    In<f32>,
-    Option<In<u64>>,
-    In<T>,
-    Out<f32>,
-    u32,
-    u32,
-    u32,
-    u32,
-    u32,
-    u32,
-    u32,
-    u64,
-    u32,
-    u32,
-    f32,
-) -> Call;
-
-type BackwardApply<T> = fn(
-    In<T>,
-    Option<In<T>>,
-    In<f32>,
-    In<f32>,
-    In<f32>,
-    In<f32>,
-    Option<In<u64>>,
-    In<T>,
-    Option<In<T>>,
-    Option<In<T>>,
-    Option<Out<T>>,
-    Option<Out<T>>,
-    u32,
-    u32,
-    u32,
-    u32,
-    u32,
-    u32,
-    u32,
-    f32,
-    u32,
-    u64,
-    u32,
-    u32,
-    f32,
-) -> Call;
-
 /// The kernels that see activations of type `T`.
 pub struct Variant<T: Element> {
-    pub moments: Moments<T>,
-    pub apply: Apply<T>,
-    pub backward_sums: BackwardSums<T>,
-    pub backward_apply: BackwardApply<T>,
+    pub moments: GroupNormMoments<T>,
+    pub apply: GroupNormApply<T>,
+    pub backward_sums: GroupNormBackwardSums<T>,
+    pub backward_apply: GroupNormBackwardApply<T>,
 }
 
 /// An element type of activations.

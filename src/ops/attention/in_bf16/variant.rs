@@ -1,16 +1,9 @@
 //! The bf16 attention kernels, by head dimension and number of tokens.
 
-use crate::device::{Call, In, InOut, Out};
 use crate::kernels::attention::*;
-use half::bf16;
 
 /// Up to this many tokens, tiles of 16 by 16 waste less than larger ones.
 const SHORT: usize = 16;
-
-type Forward = fn(In<bf16>, Out<bf16>, Option<Out<f32>>, u32, u32, u32, f32) -> Call;
-
-type Backward =
-    fn(In<bf16>, In<bf16>, In<f32>, In<f32>, Option<In<bf16>>, InOut<bf16>, u32, u32, u32, f32, f32) -> Call;
 
 /// A kernel of one variant.
 pub struct Kernel<F> {
@@ -28,9 +21,9 @@ pub struct Variant {
     head_dim: usize,
     /// Whether the tiles are for few tokens.
     short: bool,
-    pub forward: Kernel<Forward>,
-    pub backward_q: Kernel<Backward>,
-    pub backward_kv: Kernel<Backward>,
+    pub forward: Kernel<AttentionBf16Forward>,
+    pub backward_q: Kernel<AttentionBf16BackwardQ>,
+    pub backward_kv: Kernel<AttentionBf16BackwardKv>,
 }
 
 /// What a kernel's `//@ variant` line says.
@@ -64,18 +57,26 @@ impl Tile {
     }
 
     /// q | k, v | weights | a maximum for each row and warp that shares it.
-    const fn forward(self, head_dim: usize, launcher: Forward) -> Kernel<Forward> {
+    const fn forward(self, head_dim: usize, launcher: AttentionBf16Forward) -> Kernel<AttentionBf16Forward> {
         let tops = if self.across > 1 { 4 * self.across * self.rows } else { 0 };
         self.kernel(head_dim, launcher, self.tokens(head_dim, 1, 2) + self.factor() + tops)
     }
 
     /// q, dy | v, k | ds.
-    const fn backward_q(self, head_dim: usize, launcher: Backward) -> Kernel<Backward> {
+    const fn backward_q(
+        self,
+        head_dim: usize,
+        launcher: AttentionBf16BackwardQ,
+    ) -> Kernel<AttentionBf16BackwardQ> {
         self.kernel(head_dim, launcher, self.tokens(head_dim, 2, 2) + self.factor())
     }
 
     /// k, v | q, dy | lse, delta | p, ds.
-    const fn backward_kv(self, head_dim: usize, launcher: Backward) -> Kernel<Backward> {
+    const fn backward_kv(
+        self,
+        head_dim: usize,
+        launcher: AttentionBf16BackwardKv,
+    ) -> Kernel<AttentionBf16BackwardKv> {
         let statistics = 2 * 4 * heads(head_dim) * self.columns;
         self.kernel(head_dim, launcher, self.tokens(head_dim, 2, 2) + statistics + 2 * self.factor())
     }

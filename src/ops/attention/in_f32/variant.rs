@@ -1,15 +1,9 @@
 //! The attention kernels, by head dimension and number of tokens.
 
-use crate::device::{Call, In, InOut, Out};
 use crate::kernels::attention::*;
 
 /// Up to this many tokens, tiles of 16 by 16 waste less than larger ones.
 const SHORT: usize = 32;
-
-type Forward = fn(In<f32>, Out<f32>, Option<Out<f32>>, u32, u32, u32, f32) -> Call;
-
-type Backward =
-    fn(In<f32>, In<f32>, In<f32>, In<f32>, Option<In<f32>>, InOut<f32>, u32, u32, u32, f32, f32) -> Call;
 
 /// The kernels for head dimensions up to a limit.
 pub struct Variant {
@@ -21,9 +15,9 @@ pub struct Variant {
     pub rows: usize,
     /// Keys of a block in the gradient of the keys and values.
     pub key_rows: usize,
-    pub forward: Forward,
-    pub backward_q: Backward,
-    pub backward_kv: Backward,
+    pub forward: AttentionForward,
+    pub backward_q: AttentionBackwardQ,
+    pub backward_kv: AttentionBackwardKv,
 }
 
 impl Variant {

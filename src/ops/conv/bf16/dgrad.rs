@@ -3,32 +3,10 @@
 use super::super::shape::{Shape, count};
 use super::super::tiles::{Tile, choose};
 use super::phases::Phases;
-use crate::device::{Call, In, Out};
 use crate::graph::{Contribution, Tape, Tensor};
 use crate::kernels::conv as kernels;
-use half::bf16;
 
-type Launcher = fn(
-    In<bf16>,
-    In<bf16>,
-    Option<In<bf16>>,
-    Out<bf16>,
-    u32,
-    u32,
-    u32,
-    u32,
-    u32,
-    u32,
-    u32,
-    u32,
-    u32,
-    u32,
-    u32,
-    u32,
-    u32,
-) -> Call;
-
-const VARIANTS: [(Tile, Launcher); 5] = [
+const VARIANTS: [(Tile, kernels::Bf16Dgrad); 5] = [
     (Tile::new(128, 128, 100), kernels::bf16_dgrad_128x128),
     (Tile::new(128, 64, 110), kernels::bf16_dgrad_128x64),
     (Tile::new(128, 32, 130), kernels::bf16_dgrad_128x32),

@@ -3,11 +3,9 @@
 use super::super::Epilogue;
 use super::super::shape::{Shape, count};
 use super::parts::Parts;
-use crate::device::{Call, In, Out};
 use crate::graph::{Tape, Tensor};
 use crate::kernels::conv as kernels;
 use crate::ops::moments;
-use half::bf16;
 
 /// Pixels of a tile, and output channels.
 const TILE: (usize, usize) = (128, 64);
@@ -44,24 +42,8 @@ pub fn fprop(tape: &mut Tape, shape: &Shape, x: &Tensor, weight: &Tensor, epilog
     tape.launch(call.grid(x, y, 1));
 }
 
-type Launcher = fn(
-    In<bf16>,
-    In<bf16>,
-    Option<In<f32>>,
-    Option<In<bf16>>,
-    Out<bf16>,
-    Option<Out<f32>>,
-    u32,
-    u32,
-    u32,
-    u32,
-    u32,
-    u32,
-    u32,
-) -> Call;
-
 /// The convolution of `few` channels, or its gradient.
-pub fn kernel(few: usize, shape: &Shape) -> Launcher {
+pub fn kernel(few: usize, shape: &Shape) -> kernels::Bf16FewIn {
     if usual(few, shape) { kernels::bf16_few_in_3x3x3 } else { kernels::bf16_few_in_any }
 }
 

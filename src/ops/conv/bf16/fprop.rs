@@ -4,43 +4,12 @@ use super::super::Epilogue;
 use super::super::shape::{Shape, count};
 use super::super::tiles::{Tile, choose};
 use super::phases::Phases;
-use crate::device::{Call, DType, In, Out};
+use crate::device::DType;
 use crate::graph::{Tape, Tensor};
 use crate::kernels::conv as kernels;
 use crate::ops::moments;
-use half::bf16;
 
-type Launcher = fn(
-    In<bf16>,
-    Option<In<bf16>>,
-    In<bf16>,
-    Option<In<bf16>>,
-    Option<In<bf16>>,
-    Option<In<bf16>>,
-    Option<In<f32>>,
-    Option<In<f32>>,
-    Option<In<f32>>,
-    Option<In<bf16>>,
-    Option<Out<bf16>>,
-    Option<Out<f32>>,
-    Option<Out<f32>>,
-    u32,
-    u32,
-    u32,
-    u32,
-    u32,
-    u32,
-    u32,
-    u32,
-    u32,
-    u32,
-    u32,
-    u32,
-    u32,
-    u32,
-) -> Call;
-
-const VARIANTS: [(Tile, Launcher); 5] = [
+const VARIANTS: [(Tile, kernels::Bf16Fprop); 5] = [
     (Tile::new(128, 128, 100), kernels::bf16_fprop_128x128),
     (Tile::new(128, 64, 110), kernels::bf16_fprop_128x64),
     (Tile::new(128, 32, 130), kernels::bf16_fprop_128x32),

@@ -4,32 +4,10 @@ use super::super::shape::{Shape, count};
 use super::super::tiles::{Tile, choose};
 use super::parts::Parts;
 use super::phases::Phases;
-use crate::device::{Call, In, Out};
 use crate::graph::{Tape, Tensor};
 use crate::kernels::conv as kernels;
-use half::bf16;
 
-type Launcher = fn(
-    In<bf16>,
-    Option<In<bf16>>,
-    In<bf16>,
-    Out<f32>,
-    u32,
-    u32,
-    u32,
-    u32,
-    u32,
-    u32,
-    u32,
-    u32,
-    u32,
-    u32,
-    u32,
-    u32,
-    u32,
-) -> Call;
-
-const VARIANTS: [(Tile, Launcher); 4] = [
+const VARIANTS: [(Tile, kernels::Bf16Wgrad); 4] = [
     (Tile::new(128, 128, 100), kernels::bf16_wgrad_128x128),
     (Tile::new(128, 64, 110), kernels::bf16_wgrad_128x64),
     (Tile::new(64, 64, 140), kernels::bf16_wgrad_64x64),
