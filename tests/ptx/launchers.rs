@@ -37,6 +37,23 @@ fn an_entry_becomes_a_typed_function() {
     }
 }
 
+/// Generic where variants differ in the elements of a pointer; none where they differ in more.
+#[test]
+fn launchers_of_variants_have_a_type() {
+    let text = generated(&[("math/add.ptx", KERNEL)]).expect("good");
+    let one = "pub type Add = fn(x: Option<In<f32>>, r#in: InOut<bf16>, n: u32) -> Call;";
+    assert!(text.contains(one), "{text}");
+
+    let two = KERNEL.replace("K=2\n", "K=u8\n//@ variant v4: K=f32\n");
+    let text = generated(&[("math/add.ptx", &two.replace("in? f32", "in? ${K}"))]).expect("good");
+    let generic = "pub type Add<T> = fn(x: Option<In<T>>, r#in: InOut<bf16>, n: u32) -> Call;";
+    assert!(text.contains(generic), "{text}");
+
+    let apart = two.replace("x, // in? f32", "x${K}, // in? f32");
+    let text = generated(&[("math/add.ptx", &apart)]).expect("good");
+    assert!(text.contains("pub fn add_v4(xf32") && !text.contains("pub type"), "{text}");
+}
+
 #[test]
 fn no_kernels_are_fine() {
     let text = generated(&[]).expect("good");
