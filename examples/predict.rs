@@ -1,14 +1,14 @@
 //! What a network predicts: `cargo run --release --example predict FOLDER INPUT OUTPUT`.
 //!
 //! `FOLDER` is a diffusers folder. `INPUT` is a safetensors file with noisy images `x`, F32 `[N, C, H, W]`, and their
-//! timesteps `t`, I64 `[N]`; `OUTPUT` gets the predictions `y`, F32 `[N, C, H, W]`. It computes on the GPU, if there
-//! is one.
+//! timesteps `t`, I64 `[N]`, and classes `label`, I64 `[N]`, for a network that is told them; `OUTPUT` gets the predictions
+//! `y`, F32 `[N, C, H, W]`. It computes on the GPU, if there is one.
 
 use anyhow::{Context, Result, ensure};
 use ddpm_ptx::checkpoint::pipeline;
 use ddpm_ptx::device::{DType, Device};
 use ddpm_ptx::graph::Tape;
-use ddpm_ptx::nn::Parameters;
+use ddpm_ptx::nn::{Condition, Parameters};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -27,7 +27,8 @@ fn main() -> Result<()> {
         "x is F32, t is I64 [N]"
     );
     let pixels: Vec<f32> = x.data().as_chunks().0.iter().map(|&bytes| f32::from_le_bytes(bytes)).collect();
-    let t: Vec<u32> = t.data().as_chunks().0.iter().map(|&bytes| i64::from_le_bytes(bytes) as u32).collect();
+    let t = whole_numbers(t.data());
+    let label = file.tensor("label").ok().map(|label| whole_numbers(label.data()));
     let plane = height * width;
 
     let device = Device::cuda(0).or_else(|_| anyhow::Ok(Device::soft()))?;
@@ -38,7 +39,9 @@ fn main() -> Result<()> {
     let mut tape = Tape::inference();
     let x = tape.resident(&x, 0, &[images, height, width, channels], DType::F32);
     let t = tape.resident(&t, 0, &[images], DType::U32);
-    let y = network.unet.forward(&mut tape, &weights.bind(), &x, &t, None);
+    let label = label.map(|label| device.upload(&label)).transpose()?.map(Arc::new);
+    let label = label.map(|label| tape.resident(&label, 0, &[images], DType::U32));
+    let y = network.unet.forward(&mut tape, &weights.bind(), &x, Condition { t, label }, None);
     tape.keep(&y);
     let program = tape.compile(&device)?;
     program.run()?;
@@ -50,6 +53,10 @@ fn main() -> Result<()> {
     std::fs::write(output, safetensors::serialize([("y", y)], None)?)
         .with_context(|| output.display().to_string())?;
     Ok(())
+}
+
+fn whole_numbers(bytes: &[u8]) -> Vec<u32> {
+    bytes.as_chunks().0.iter().map(|&bytes| i64::from_le_bytes(bytes) as u32).collect()
 }
 
 /// Each image, `rows` x `columns`, the other way round.

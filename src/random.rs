@@ -35,6 +35,8 @@ impl Stream {
     pub const SHUFFLE: Stream = Stream(5);
     /// Data that is made rather than read.
     pub const DATA: Stream = Stream(6);
+    /// Which images of a training step are shown without their class.
+    pub const LABEL: Stream = Stream(16);
 
     /// The noise eps of an image that is evaluated; the step word is the timestep, the sample word the image's number.
     pub const EVALUATION: Stream = Stream(0x20);

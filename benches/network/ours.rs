@@ -8,7 +8,7 @@ use ddpm_ptx::diffusion::{Ddim, Sampler};
 use ddpm_ptx::graph::Tape;
 use ddpm_ptx::nn::{Parameters, Precision, UNet};
 use ddpm_ptx::run::Settings;
-use ddpm_ptx::sample::BatchSampler;
+use ddpm_ptx::sample::{BatchOptions, BatchSampler};
 use ddpm_ptx::train::TrainingStep;
 use std::sync::Arc;
 use std::time::Instant;
@@ -73,13 +73,14 @@ fn train(device: &Device, settings: &Settings, unet: UNet) -> Result<Run> {
     let elements = settings.batch * settings.network.size.pow(2) * unet.config().in_channels;
     let pixels: Vec<u8> = (0..elements).map(|i| (i * 37 % 256) as u8).collect();
     let step = TrainingStep::new(device, settings, unet, None)?;
-    Ok(Box::new(move || Ok(step.run(&pixels)?)))
+    Ok(Box::new(move || Ok(step.run(&pixels, &[])?)))
 }
 
 fn sample(device: &Device, settings: &Settings, unet: &UNet) -> Result<Run> {
     let trajectory = Sampler::Ddim(Ddim::default()).trajectory(&settings.diffusion, STEPS)?;
     let (weights, size) = (parameters(device, settings, unet)?, [settings.network.size; 2]);
-    let sampler = BatchSampler::new(device, unet, &weights, &trajectory, settings.batch, size, 0)?;
+    let options = BatchOptions { batch: settings.batch, size, seed: 0, guidance: None };
+    let sampler = BatchSampler::new(device, unet, &weights, &trajectory, options)?;
     Ok(Box::new(move || {
         sampler.sample(0, sampler.batch(), &mut || true)?;
         Ok(())

@@ -2,6 +2,7 @@
 
 use super::Outcome;
 use super::device::{DeviceArg, tell_lints};
+use super::guidance::GuidanceOptions;
 use super::interrupt::on_interrupt;
 use super::process::{is_a, not_written};
 use super::progress::say;
@@ -55,6 +56,8 @@ pub struct Args {
     device: DeviceArg,
     #[command(flatten)]
     options: SamplerOptions,
+    #[command(flatten)]
+    guidance: GuidanceOptions,
 }
 
 pub fn run(args: &Args) -> Result<Outcome> {
@@ -105,6 +108,7 @@ impl Args {
             diffusion: self.options.diffusion(sampler, &model.diffusion),
             seed: self.seed,
             dtype: self.dtype.unwrap_or_else(|| model.unet.config().fastest_precision()),
+            guidance: self.guidance.guidance(model)?,
         })
     }
 

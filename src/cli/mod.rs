@@ -4,6 +4,7 @@ mod device;
 mod doctor;
 mod evaluate;
 mod export;
+mod guidance;
 mod import;
 mod interpolate;
 mod interrupt;

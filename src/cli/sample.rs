@@ -2,6 +2,7 @@
 
 use super::Outcome;
 use super::device::{DeviceArg, tell_lints};
+use super::guidance::GuidanceOptions;
 use super::interrupt::on_interrupt;
 use super::process::ProcessOptions;
 use super::progress::{Progress, duration, say};
@@ -43,6 +44,8 @@ pub struct Args {
     device: DeviceArg,
     #[command(flatten)]
     options: SamplerOptions,
+    #[command(flatten)]
+    guidance: GuidanceOptions,
     #[command(flatten)]
     process: ProcessOptions,
 }
@@ -116,6 +119,7 @@ impl Args {
             diffusion: self.options.diffusion(sampler, &model.diffusion),
             seed: self.seed,
             dtype: self.dtype.unwrap_or_else(|| model.unet.config().fastest_precision()),
+            guidance: self.guidance.guidance(model)?,
         })
     }
 }

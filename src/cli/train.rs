@@ -8,11 +8,14 @@ use crate::data::Source;
 use crate::diffusion::{BetaSchedule, LossType, PredictionType, Variance};
 use crate::nn::Precision;
 use crate::optim::Decay;
-use crate::run::{LogEntry, Preset, RunFolder, Settings};
+use crate::run::{Labels, LogEntry, Preset, RunFolder, Settings};
 use crate::train::{self, End, Event, Start};
 use anyhow::{Result, bail, ensure};
 use clap::{ArgAction, ValueEnum};
 use std::path::PathBuf;
+
+/// Part of the images that are shown without their class, if nobody says how many.
+const LABEL_DROPOUT: f64 = 0.1;
 
 /// Train a network: on procedural shapes, in minutes, if nothing else is asked for
 #[derive(clap::Args)]
@@ -107,6 +110,12 @@ struct Fixed {
     /// Squared error of the prediction, variational bound, or both, for a learned variance
     #[arg(long)]
     loss: Option<LossType>,
+    /// Tell the network the class of each image: folders, labels of CIFAR-10, figures
+    #[arg(long, value_name = "BOOL", action = ArgAction::Set, num_args = 0..=1, default_missing_value = "true")]
+    classes: Option<bool>,
+    /// Probability that an image is shown without its class, which guidance needs [default: 0.1]
+    #[arg(long, value_name = "P", requires = "classes")]
+    label_dropout: Option<f64>,
     /// What the network computes in: bf16 on tensor cores, or f32 [default: bf16 if it can]
     #[arg(long)]
     dtype: Option<Precision>,
@@ -159,6 +168,7 @@ impl Args {
         let mut settings = self.preset.settings(data);
         if let Some(fixed) = &self.fixed {
             fixed.apply(&mut settings);
+            settings.labels = fixed.labels(&settings)?;
         }
         let dtype = self.fixed.as_ref().and_then(|fixed| fixed.dtype);
         settings.dtype = match dtype {
@@ -232,6 +242,23 @@ impl Fixed {
         set(&mut settings.batch, &self.batch);
         set(&mut settings.flip, &self.flip);
         set(&mut settings.seed, &self.seed);
+    }
+}
+
+impl Fixed {
+    /// The classes of the images, if the network is to be told them.
+    fn labels(&self, settings: &Settings) -> Result<Option<Labels>> {
+        if self.classes != Some(true) {
+            return Ok(None);
+        }
+        let images = settings.data.open(settings.network.size, settings.seed)?;
+        let classes = images.classes().to_vec();
+        ensure!(
+            !classes.is_empty(),
+            "the images of {} have no classes: --classes takes folders in a folder, for instance",
+            settings.data
+        );
+        Ok(Some(Labels { classes, dropout: self.label_dropout.unwrap_or(LABEL_DROPOUT) }))
     }
 }
 

@@ -51,6 +51,8 @@ pub struct Batch {
     pub step: u64,
     /// `[batch, size, size, channels]`.
     pub pixels: Vec<u8>,
+    /// The class of each image; none if the images have no labels.
+    pub labels: Vec<u32>,
 }
 
 /// Reads batches on a thread of its own, a few steps ahead. Dropping it ends the thread.
@@ -89,6 +91,7 @@ fn read(dataset: &dyn Dataset, order: &Order, step: u64) -> Result<Batch, DataEr
     let indices = order.batch(step);
     let mut pixels = vec![0; indices.len() * dataset.image_bytes()];
     let images = pixels.par_chunks_exact_mut(dataset.image_bytes());
-    images.zip(indices).try_for_each(|(image, index)| dataset.read(index, image))?;
-    Ok(Batch { step, pixels })
+    images.zip(&indices).try_for_each(|(image, &index)| dataset.read(index, image))?;
+    let labels = indices.iter().filter_map(|&index| dataset.label(index)).collect();
+    Ok(Batch { step, pixels, labels })
 }

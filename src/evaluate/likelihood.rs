@@ -1,7 +1,7 @@
 //! The variational bound of images: every term of equation 5.
 
 use super::report::{BoundOf, Report};
-use super::terms::{Pair, Term, TermPass};
+use super::terms::{Example, Pair, Term, TermPass};
 use crate::data::Dataset;
 use crate::device::Device;
 use crate::nn::Precision;
@@ -87,7 +87,7 @@ pub fn likelihood(
             open.terms.push(term);
             if open.terms.len() == each {
                 let open = waiting.close();
-                let prior = prior(schedule.log_one_minus_alphas_cumprod[timesteps - 1], &open.pixels);
+                let prior = prior(schedule.log_one_minus_alphas_cumprod[timesteps - 1], &open.example.pixels);
                 let weighted = open.drawn.iter().map(|drawn| (drawn.t, drawn.weight)).zip(open.terms);
                 report.add(BoundOf::new(*image, prior), weighted);
             }
@@ -109,16 +109,15 @@ struct Waiting {
 }
 
 struct Open {
-    pixels: Vec<u8>,
+    example: Example,
     drawn: Vec<Drawn>,
     terms: Vec<Term>,
 }
 
 impl Waiting {
     fn open(&mut self, dataset: &dyn Dataset, image: usize, drawn: Vec<Drawn>) -> Result<()> {
-        let mut pixels = vec![0; dataset.image_bytes()];
-        dataset.read(image, &mut pixels)?;
-        self.images.push_back(Open { pixels, drawn, terms: vec![] });
+        let example = Example::read(dataset, image)?;
+        self.images.push_back(Open { example, drawn, terms: vec![] });
         Ok(())
     }
 
@@ -128,7 +127,7 @@ impl Waiting {
 
     fn pair(&self, image: usize, place: usize) -> Pair<'_> {
         let open = &self.images[image - self.first];
-        Pair { image: &open.pixels, number: image as u32, t: open.drawn[place].t }
+        Pair { example: &open.example, number: image as u32, t: open.drawn[place].t }
     }
 
     fn close(&mut self) -> Open {

@@ -9,4 +9,4 @@ mod terms;
 pub use likelihood::{Likelihood, Request, likelihood};
 pub use progressive::{Coded, Estimate, Sent, progressive};
 pub use report::{BoundAt, BoundOf, RatePoint, Report, Spread, rmse};
-pub use terms::{Pair, Term, TermPass};
+pub use terms::{Example, Pair, Term, TermPass};

@@ -8,7 +8,7 @@
 
 use super::likelihood::prior;
 use super::report::rmse;
-use super::terms::{Pair, TermPass};
+use super::terms::{Example, Pair, TermPass};
 use crate::diffusion::Schedule;
 use crate::random::{Philox, Stream};
 use anyhow::Result;
@@ -56,7 +56,7 @@ pub struct Estimate {
 pub fn progressive(
     pass: &TermPass,
     schedule: &Schedule,
-    images: &[Vec<u8>],
+    images: &[Example],
     rates: &[f64],
     seed: u64,
     stop: &AtomicBool,
@@ -64,13 +64,16 @@ pub fn progressive(
 ) -> Result<Option<Vec<Coded>>> {
     let timesteps = schedule.timesteps();
     let log_noise = schedule.log_one_minus_alphas_cumprod[timesteps - 1];
-    let mut chains: Vec<Chain> =
-        (0..).zip(images).map(|(number, pixels)| Chain::begin(schedule, number, pixels, seed)).collect();
+    let mut chains: Vec<Chain> = (0..)
+        .zip(images)
+        .map(|(number, image)| Chain::begin(schedule, number, &image.pixels, seed))
+        .collect();
     let mut coded: Vec<Coded> =
         (0..chains.len()).map(|n| Coded { image: n as u32, steps: vec![], estimates: vec![] }).collect();
-    let mut spent: Vec<f64> = images.iter().map(|pixels| prior(log_noise, pixels)).collect();
+    let mut spent: Vec<f64> = images.iter().map(|image| prior(log_noise, &image.pixels)).collect();
     for t in (0..timesteps as u32).rev() {
-        let pairs: Vec<Pair> = (0..).zip(images).map(|(number, image)| Pair { image, number, t }).collect();
+        let pairs: Vec<Pair> =
+            (0..).zip(images).map(|(number, example)| Pair { example, number, t }).collect();
         let x_t: Vec<f32> = chains.iter().flat_map(|chain| &chain.x).map(|&x| x as f32).collect();
         let terms = pass.terms_of(&pairs, &x_t)?;
         let estimates = pass.estimates(&pairs, &x_t)?;

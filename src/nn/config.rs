@@ -65,6 +65,8 @@ pub struct UNetConfig {
     pub freq_shift: f64,
     /// Width of the time embedding; `None` is four times the first level's channels.
     pub time_embedding_dim: Option<usize>,
+    /// Rows of the class embedding of a network that is told the class of each image.
+    pub num_class_embeds: Option<usize>,
     /// Probability that dropout zeroes an element, in training only.
     pub dropout: f64,
 }
@@ -87,6 +89,7 @@ impl Default for UNetConfig {
             flip_sin_to_cos: true,
             freq_shift: 0.0,
             time_embedding_dim: None,
+            num_class_embeds: None,
             dropout: 0.0,
         }
     }
@@ -216,6 +219,7 @@ impl UNetConfig {
         in_range("number of block_out_channels", self.levels(), 1..=12)?;
         in_range("norm_num_groups", self.norm_num_groups, CHANNELS)?;
         in_range("time_embedding_dim", self.time_embedding_dim.unwrap_or(1), CHANNELS)?;
+        in_range("num_class_embeds", self.num_class_embeds.unwrap_or(1), CHANNELS)?;
         for (field, flags) in
             [("down_block_types", &self.down_attention), ("up_block_types", &self.up_attention)]
         {

@@ -47,6 +47,8 @@ pub enum Init {
     FanAverage {
         scale: f64,
     },
+    /// Uniform with a variance of 1.
+    Unit,
 }
 
 /// A tensor of the checkpoint.

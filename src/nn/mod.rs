@@ -18,6 +18,6 @@ mod unet;
 pub use config::{ConfigError, DIFFUSERS_VERSION, DownsamplePadding, UNetConfig};
 pub use layout::{Entry, Init, Layout, Role, Slot};
 pub use parameters::{Bound, Parameters};
-pub use pass::{DropoutKey, Trace};
+pub use pass::{Condition, DropoutKey, Trace};
 pub use precision::Precision;
 pub use unet::UNet;

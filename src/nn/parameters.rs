@@ -83,16 +83,17 @@ impl Parameters {
 /// of the checkpoint's order.
 fn initial(layout: &Layout, seed: u64) -> Vec<f32> {
     let philox = Philox::new(seed);
+    let within = |bound: f64, number, len| -> Vec<f32> {
+        let uniforms = philox.uniforms(Stream::WEIGHTS, number, 0).take(len);
+        uniforms.map(|u| (bound * (2.0 * f64::from(u) - 1.0)) as f32).collect()
+    };
     let mut number = 0;
     let arena: Result<_, Infallible> = layout.pack(|entry| {
         let len = entry.slot.len();
         let values = match entry.init {
             Init::Constant(value) => vec![value; len],
-            Init::FanAverage { scale } => {
-                let bound = (3.0 * scale / fan_average(entry)).sqrt();
-                let uniforms = philox.uniforms(Stream::WEIGHTS, number, 0).take(len);
-                uniforms.map(|u| (bound * (2.0 * f64::from(u) - 1.0)) as f32).collect()
-            }
+            Init::FanAverage { scale } => within((3.0 * scale / fan_average(entry)).sqrt(), number, len),
+            Init::Unit => within(3.0f64.sqrt(), number, len),
         };
         number += 1;
         Ok(values)

@@ -16,6 +16,21 @@ pub struct DropoutKey {
     pub step: Tensor,
 }
 
+/// What the network is told of each image besides its pixels. Timesteps alone are a condition.
+#[derive(Clone)]
+pub struct Condition {
+    /// Timesteps, u32 `[N]` from 0.
+    pub t: Tensor,
+    /// Classes, u32 `[N]` below the rows of the class embedding, for a network that has one and for no other.
+    pub label: Option<Tensor>,
+}
+
+impl From<&Tensor> for Condition {
+    fn from(t: &Tensor) -> Condition {
+        Condition { t: t.clone(), label: None }
+    }
+}
+
 /// Outputs of the network's blocks by their checkpoint names, in the order of their computation.
 pub type Trace = Vec<(String, Tensor)>;
 

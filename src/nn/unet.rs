@@ -5,7 +5,7 @@ use super::config::{ConfigError, DownsamplePadding, UNetConfig};
 use super::layers::{ALMOST_ZERO, Added, Convolution, GroupNorm, VARIANCE_KEPT};
 use super::layout::Layout;
 use super::parameters::Bound;
-use super::pass::{DropoutKey, Pass, Trace};
+use super::pass::{Condition, DropoutKey, Pass, Trace};
 use super::resnet::ResnetBlock;
 use super::time_embedding::TimeEmbedding;
 use crate::graph::{Tape, Tensor};
@@ -86,20 +86,22 @@ impl UNet {
 
     /// Records the network on `tape`.
     ///
-    /// `x [N, H, W, in_channels]` f32 or of the activations' type, `t [N]` u32 from 0; gives `[N, H, W, out_channels]` f32, whose gradient is
-    /// of the activations' type ([`Bound::precision`]). With a dropout key there is dropout, at the config's probability.
+    /// `x [N, H, W, in_channels]` f32 or of the activations' type, `condition` timesteps and classes; gives
+    /// `[N, H, W, out_channels]` f32, whose gradient is of the activations' type ([`Bound::precision`]). With a dropout key
+    /// there is dropout, at the config's probability.
     ///
     /// # Panics
-    /// If the shapes do not fit the network; [`UNetConfig::check_size`] tells of the sides beforehand.
+    /// If the shapes do not fit the network, or there are labels where it has no classes, or none where it has;
+    /// [`UNetConfig::check_size`] tells of the sides beforehand.
     pub fn forward(
         &self,
         tape: &mut Tape,
         weights: &Bound,
         x: &Tensor,
-        t: &Tensor,
+        condition: impl Into<Condition>,
         dropout: Option<DropoutKey>,
     ) -> Tensor {
-        self.forward_traced(tape, weights, x, t, dropout).0
+        self.forward_traced(tape, weights, x, condition, dropout).0
     }
 
     /// [`UNet::forward`], and the outputs of the blocks by name.
@@ -108,24 +110,25 @@ impl UNet {
         tape: &mut Tape,
         weights: &Bound,
         x: &Tensor,
-        t: &Tensor,
+        condition: impl Into<Condition>,
         dropout: Option<DropoutKey>,
     ) -> (Tensor, Trace) {
         let [images, height, width, channels] = x.dims();
         assert_eq!(channels, self.config.in_channels, "channels of the U-Net's input");
-        assert_eq!(t.shape(), [images], "one timestep for each image");
+        let condition = condition.into();
+        assert_eq!(condition.t.shape(), [images], "one timestep for each image");
         if let Err(error) = self.config.check_size([height, width]) {
             panic!("{error}");
         }
         let rate = self.config.dropout as f32;
         let dropout = dropout.filter(|_| rate > 0.0).map(|key| (rate, key));
         let mut pass = Pass::new(tape, weights, dropout);
-        let y = self.record(&mut pass, x, t);
+        let y = self.record(&mut pass, x, &condition);
         (y, pass.trace)
     }
 
-    fn record(&self, pass: &mut Pass, x: &Tensor, t: &Tensor) -> Tensor {
-        let time = self.time_embedding.forward(pass, t);
+    fn record(&self, pass: &mut Pass, x: &Tensor, condition: &Condition) -> Tensor {
+        let time = self.time_embedding.forward(pass, condition);
         let x = pass.as_activation(x);
         let mut h = self.conv_in.forward(pass, &[&x], NORMALISED);
         pass.name("conv_in", &h);

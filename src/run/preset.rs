@@ -64,6 +64,7 @@ fn shapes16(data: Source) -> Settings {
             groups: 8,
             dropout: 0.0,
         },
+        labels: None,
         diffusion: linear(Variance::FixedSmall),
         objective: ObjectiveConfig::default(),
         adam: AdamConfig {
@@ -93,6 +94,7 @@ fn cifar10(data: Source) -> Settings {
             groups: 32,
             dropout: 0.1,
         },
+        labels: None,
         diffusion: linear(Variance::FixedLarge),
         objective: ObjectiveConfig::default(),
         adam: AdamConfig::default(),
@@ -116,6 +118,7 @@ fn resolution256(data: Source, steps: u64) -> Settings {
             groups: 32,
             dropout: 0.0,
         },
+        labels: None,
         diffusion: linear(Variance::FixedSmall),
         objective: ObjectiveConfig::default(),
         adam: AdamConfig { learning_rate: 2e-5, ..AdamConfig::default() },

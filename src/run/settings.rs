@@ -1,5 +1,6 @@
 //! Everything that decides what a training run computes.
 
+use super::labels::Labels;
 use crate::data::Source;
 use crate::diffusion::{LossType, ObjectiveConfig, SchedulerConfig};
 use crate::nn::{Precision, UNetConfig};
@@ -16,6 +17,9 @@ const LOG_MOST: u64 = 1000;
 pub struct Settings {
     pub data: Source,
     pub network: Network,
+    /// Of a network that is told classes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub labels: Option<Labels>,
     pub diffusion: SchedulerConfig,
     #[serde(default)]
     pub objective: ObjectiveConfig,
@@ -84,6 +88,9 @@ impl Settings {
             diffusion.is_sampled(),
             "the last timestep of this schedule is noise alone, of which noise says nothing; use --predict x0 or v"
         );
+        if let Some(labels) = &self.labels {
+            ensure!((0.0..=1.0).contains(&labels.dropout), "--label-dropout must be from 0 to 1");
+        }
         ensure!(self.steps > 0, "--steps must be at least 1");
         ensure!((1..=65_535).contains(&self.batch), "--batch must be from 1 to 65535");
         unet.check_batch(self.batch, [self.network.size; 2])?;
@@ -96,12 +103,14 @@ impl Settings {
         Ok(())
     }
 
-    /// The network, with twice as many channels at its end as images have where it learns the variance.
+    /// The network, with twice as many channels at its end as images have where it learns the variance, and a row for each
+    /// class.
     ///
     /// # Errors
     /// If there is no such network.
     pub fn unet(&self) -> Result<UNetConfig> {
         let mut config = self.network.unet()?;
+        config.num_class_embeds = self.labels.as_ref().map(Labels::rows);
         if self.diffusion.variance_type.is_learned() {
             config.out_channels = 2 * config.in_channels;
         }

@@ -1,9 +1,10 @@
 //! Sampling one batch: a program that begins it, one for each step, one that ends it.
 
+use super::guidance::Guidance;
 use crate::device::{Buffer, DType, Device, Result};
 use crate::diffusion::{Reverse, Trajectory};
 use crate::graph::{Program, Tape, Tensor};
-use crate::nn::{Parameters, UNet};
+use crate::nn::{Condition, Parameters, UNet};
 use crate::ops::reverse_update::Memory;
 use crate::ops::to_u8::to_u8;
 use crate::picture::Pictures;
@@ -21,6 +22,8 @@ pub struct BatchSampler {
     images: Arc<Buffer>,
     /// u32 `[batch]`: the numbers of the images.
     numbers: Arc<Buffer>,
+    /// What classes the images are to be of, and u32 labels as the network sees them.
+    guidance: Option<(Guidance, Arc<Buffer>)>,
     /// u8 `[batch, height, width, channels]`.
     pixels: Arc<Buffer>,
     batch: usize,
@@ -28,9 +31,21 @@ pub struct BatchSampler {
     shape: [usize; 3],
 }
 
+/// What images a [`BatchSampler`] samples.
+#[derive(Debug, Clone, PartialEq)]
+pub struct BatchOptions {
+    /// Images at once.
+    pub batch: usize,
+    /// `[height, width]`.
+    pub size: [usize; 2],
+    pub seed: u64,
+    /// For a network that is told classes, and for no other.
+    pub guidance: Option<Guidance>,
+}
+
 impl BatchSampler {
-    /// Records the three programs. `weights` are read whenever a batch is sampled. Image i is a function of `seed`,
-    /// the weights and i.
+    /// Records the three programs. `weights` are read whenever a batch is sampled. Image i is a function of the seed, the
+    /// guidance, the weights and i.
     ///
     /// # Errors
     /// If the device cannot hold it.
@@ -39,16 +54,22 @@ impl BatchSampler {
         unet: &UNet,
         weights: &Parameters,
         trajectory: &Trajectory,
-        batch: usize,
-        [height, width]: [usize; 2],
-        seed: u64,
+        options: BatchOptions,
     ) -> Result<BatchSampler> {
+        let BatchOptions { batch, size: [height, width], seed, guidance } = options;
         let shape = [height, width, unet.config().in_channels];
         let dims = [batch, shape[0], shape[1], shape[2]];
         let elements = dims.iter().product();
         let numbers = Arc::new(device.alloc_zeroed::<u32>(batch)?);
         let pixels = Arc::new(device.alloc::<u8>(elements)?);
         let images = Arc::new(device.alloc::<f32>(elements)?);
+        let guidance = match guidance {
+            Some(guidance) => {
+                let labels = device.alloc_zeroed::<u32>(guidance.passes() * batch)?;
+                Some((guidance, Arc::new(labels)))
+            }
+            None => None,
+        };
         let reverse = Reverse::new(device, trajectory, seed)?;
         let memory = reverse.memory(device, &dims)?;
         let on_tape = |tape: &mut Tape| {
@@ -64,8 +85,19 @@ impl BatchSampler {
 
         let mut tape = Tape::inference();
         let (x, samples) = on_tape(&mut tape);
-        let t = reverse.timestep(&mut tape, batch);
-        let output = unet.forward(&mut tape, &weights.bind(), &x, &t, None);
+        let bound = weights.bind();
+        let output = match &guidance {
+            None => {
+                let t = reverse.timestep(&mut tape, batch);
+                unet.forward(&mut tape, &bound, &x, &t, None)
+            }
+            Some((guidance, labels)) => {
+                let rows = guidance.passes() * batch;
+                let t = reverse.timestep(&mut tape, rows);
+                let label = Some(tape.resident(labels, 0, &[rows], DType::U32));
+                guidance.predict(&mut tape, unet, &bound, &x, Condition { t, label })
+            }
+        };
         reverse.update(&mut tape, &x, &output, &samples, memory.as_ref());
         let step = tape.compile(device)?;
 
@@ -80,7 +112,19 @@ impl BatchSampler {
         let remembered =
             |memory: &Memory| (0..Memory::STEPS).map(|slot| show(&|tape| memory.x_0(tape, slot))).collect();
         let estimates = memory.as_ref().map(remembered).transpose()?;
-        Ok(BatchSampler { reverse, begin, step, end, estimates, images, numbers, pixels, batch, shape })
+        Ok(BatchSampler {
+            reverse,
+            begin,
+            step,
+            end,
+            estimates,
+            images,
+            numbers,
+            guidance,
+            pixels,
+            batch,
+            shape,
+        })
     }
 
     /// Images of a batch.
@@ -121,9 +165,12 @@ impl BatchSampler {
         (0..self.batch as u32).map(|place| first.wrapping_add(place)).collect()
     }
 
-    /// Begins the images of these numbers, as many as a batch has, with their latents.
+    /// Begins the images of these numbers, as many as a batch has, with their latents and classes.
     pub fn begin(&self, numbers: &[u32]) -> Result<()> {
         self.renumber(numbers)?;
+        if let Some((guidance, labels)) = &self.guidance {
+            labels.write(0, &guidance.labels(numbers))?;
+        }
         self.reverse.rewind()?;
         self.begin.run()
     }

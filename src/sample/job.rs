@@ -1,6 +1,7 @@
 //! Sampling many images, batch by batch.
 
-use super::batch::BatchSampler;
+use super::batch::{BatchOptions, BatchSampler};
+use super::guidance::Guidance;
 use super::model::Model;
 use crate::device::{self, Device};
 use crate::diffusion::{Sampler, SchedulerConfig, Trajectory};
@@ -25,6 +26,8 @@ pub struct Request {
     pub seed: u64,
     /// What the network computes in.
     pub dtype: Precision,
+    /// For a network that is told classes.
+    pub guidance: Option<Guidance>,
 }
 
 /// How far sampling has come.
@@ -55,7 +58,8 @@ impl Request {
         }
         let numbers = u64::from(u32::MAX) + 1 - u64::from(self.first);
         ensure!(self.count as u64 <= numbers, "--first {} leaves numbers for {numbers} images", self.first);
-        model.unet.config().check_batch(self.batch, model.size)?;
+        let passes = self.guidance.as_ref().map_or(1, Guidance::passes);
+        model.unet.config().check_batch(passes * self.batch, model.size)?;
         model.unet.config().check_precision(self.dtype)?;
         Ok(self.sampler.trajectory(&self.diffusion, self.steps)?)
     }
@@ -69,7 +73,13 @@ impl Request {
     ) -> device::Result<BatchSampler> {
         let weights = Parameters::upload(model.unet.layout().clone(), device, &model.weights)?
             .with_precision(device, self.dtype)?;
-        BatchSampler::new(device, &model.unet, &weights, trajectory, self.batch, model.size, self.seed)
+        let options = BatchOptions {
+            batch: self.batch,
+            size: model.size,
+            seed: self.seed,
+            guidance: self.guidance.clone(),
+        };
+        BatchSampler::new(device, &model.unet, &weights, trajectory, options)
     }
 }
 

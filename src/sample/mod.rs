@@ -1,13 +1,15 @@
 //! The job of sampling: a model and a seed in, images out.
 
 mod batch;
+mod guidance;
 mod interpolate;
 mod job;
 mod model;
 mod output;
 mod process;
 
-pub use batch::BatchSampler;
+pub use batch::{BatchOptions, BatchSampler};
+pub use guidance::Guidance;
 pub use interpolate::{Between, between_latents, interpolate};
 pub use job::{Progress, Request, sample};
 pub use model::Model;

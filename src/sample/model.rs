@@ -15,6 +15,8 @@ pub struct Model {
     pub diffusion: SchedulerConfig,
     /// `[height, width]` of the images.
     pub size: [usize; 2],
+    /// Names of the classes that a run's network is told; none of other networks' are known.
+    pub classes: Vec<String>,
 }
 
 impl Model {
@@ -25,10 +27,11 @@ impl Model {
     /// If there is no model, or it is not one that can be sampled from here.
     pub fn open(path: &Path, size: Option<usize>) -> Result<Model> {
         ensure!(path.exists(), "{} does not exist", path.display());
-        let folder = if RunFolder::is_run(path) {
-            RunFolder::open(path)?.0.latest_checkpoint()?.folder
+        let (folder, classes) = if RunFolder::is_run(path) {
+            let (run, settings) = RunFolder::open(path)?;
+            (run.latest_checkpoint()?.folder, settings.labels.map_or(vec![], |labels| labels.classes))
         } else {
-            path.to_path_buf()
+            (path.to_path_buf(), vec![])
         };
         let Pipeline { unet, weights, scheduler } = pipeline::read(&folder)?;
         let diffusion = match scheduler {
@@ -50,7 +53,7 @@ impl Model {
             format!("the network of {} does not say how large its images are; say --size", folder.display())
         })?;
         config.check_size(size)?;
-        Ok(Model { unet, weights, diffusion, size })
+        Ok(Model { unet, weights, diffusion, size, classes })
     }
 
     /// `[height, width, channels]` of its images.

@@ -29,7 +29,7 @@ pub fn survey(settings: &Settings) -> Result<Vec<KernelCounts>> {
     let training = TrainingStep::new(&device, settings, unet, None)?;
     let sampler = training.sampler(&device, settings, settings.batch, 1)?;
     soft.take_counts();
-    training.run(&gray(pixels))?;
+    training.run(&gray(pixels), &vec![0; settings.batch])?;
     sampler.sample(0, settings.batch, &mut || true)?;
     Ok(soft.take_counts())
 }

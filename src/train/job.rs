@@ -3,7 +3,7 @@
 use super::step::{Reading, TrainingStep};
 use crate::checkpoint::series::Checkpoint;
 use crate::checkpoint::training;
-use crate::data::{Dataset, Loader, Order};
+use crate::data::{Batch, Dataset, Loader, Order};
 use crate::device::Device;
 use crate::nn::UNet;
 use crate::picture::{LossPoint, loss_curve};
@@ -89,7 +89,7 @@ pub fn train(
                 return Err(error.into());
             }
         };
-        run.step(&batch.pixels)?;
+        run.step(&batch)?;
         tell(Event::Step(run.done));
         let stopped = stop.load(Ordering::Relaxed) && run.done < steps;
         run.report(stopped, tell)?;
@@ -130,6 +130,13 @@ impl<'a> Run<'a> {
         start: Start,
     ) -> Result<Run<'a>> {
         let dataset: Arc<dyn Dataset> = settings.data.open(settings.network.size, settings.seed)?.into();
+        if let Some(labels) = &settings.labels {
+            ensure!(
+                dataset.classes() == labels.classes,
+                "the classes of {} are not those of the run",
+                settings.data
+            );
+        }
         let unet = UNet::new(settings.unet()?)?;
         let (training, done) = match start {
             Start::New => (TrainingStep::new(device, settings, unet, None)?, 0),
@@ -176,8 +183,10 @@ impl<'a> Run<'a> {
         Loader::new(self.dataset.clone(), order, self.done, self.settings.steps)
     }
 
-    fn step(&mut self, pixels: &[u8]) -> Result<()> {
-        self.training.run(pixels)?;
+    fn step(&mut self, batch: &Batch) -> Result<()> {
+        let Settings { labels, seed, .. } = self.settings;
+        let shown = labels.as_ref().map(|labels| labels.shown(&batch.labels, *seed, batch.step));
+        self.training.run(&batch.pixels, &shown.unwrap_or_default())?;
         self.done += 1;
         Ok(())
     }

@@ -5,10 +5,10 @@ use crate::device::{self, Buffer, DType, Device, Kernel};
 use crate::diffusion::{Objective, Sampler, Variance};
 use crate::graph::{Program, Tape};
 use crate::history::History;
-use crate::nn::{DropoutKey, Parameters, UNet};
+use crate::nn::{Condition, DropoutKey, Parameters, UNet};
 use crate::optim::Optimizer;
 use crate::run::Settings;
-use crate::sample::BatchSampler;
+use crate::sample::{BatchOptions, BatchSampler, Guidance};
 use anyhow::Result;
 use std::ops::Range;
 use std::sync::Arc;
@@ -23,6 +23,8 @@ pub struct TrainingStep {
     program: Program,
     /// u8 `[batch, size, size, channels]`.
     images: Arc<Buffer>,
+    /// u32 `[batch]`, if the network is told classes.
+    labels: Option<Arc<Buffer>>,
     weights: Parameters,
     optimizer: Optimizer,
     losses: History,
@@ -78,6 +80,11 @@ impl TrainingStep {
         let shape = [settings.batch, size, size, unet.config().in_channels];
         let images = Arc::new(device.alloc_zeroed::<u8>(shape.iter().product())?);
 
+        let labels = match unet.config().num_class_embeds {
+            Some(_) => Some(Arc::new(device.alloc_zeroed::<u32>(settings.batch)?)),
+            None => None,
+        };
+
         let step = optimizer.state().step.clone();
         let Settings { diffusion, seed, flip, .. } = settings;
         let objective = Objective::new(device, diffusion, settings.objective, step.clone(), *seed, *flip)?;
@@ -86,18 +93,23 @@ impl TrainingStep {
         let noised = objective.noised(&mut tape, &batch, settings.dtype.activations());
         let dropout = DropoutKey { seed: settings.seed, step: tape.resident(&step, 0, &[1], DType::U64) };
         let bound = weights.bind_training(&gradients);
-        let prediction = unet.forward(&mut tape, &bound, &noised.x_t, &noised.t, Some(dropout));
+        let label = labels.as_ref().map(|labels| tape.resident(labels, 0, &[settings.batch], DType::U32));
+        let condition = Condition { t: noised.t.clone(), label };
+        let prediction = unet.forward(&mut tape, &bound, &noised.x_t, condition, Some(dropout));
         let gradient = settings.dtype.activations();
         let loss = objective.loss(&mut tape, &prediction, &batch, &noised, &losses, gradient);
         tape.backward(&prediction, &loss.gradient);
         optimizer.record(&mut tape);
         let program = tape.compile(device)?;
-        Ok(TrainingStep { unet, program, images, weights, optimizer, losses })
+        Ok(TrainingStep { unet, program, images, labels, weights, optimizer, losses })
     }
 
-    /// Queues a step on a batch of images.
-    pub fn run(&self, pixels: &[u8]) -> device::Result<()> {
+    /// Queues a step on a batch of images, with their labels if the network is told classes.
+    pub fn run(&self, pixels: &[u8], labels: &[u32]) -> device::Result<()> {
         self.images.write(0, pixels)?;
+        if let Some(buffer) = &self.labels {
+            buffer.write(0, labels)?;
+        }
         self.program.run()
     }
 
@@ -162,7 +174,13 @@ impl TrainingStep {
         };
         let trajectory = Sampler::Ancestral(variance).trajectory(&settings.diffusion, steps)?;
         let size = [settings.network.size; 2];
-        Ok(BatchSampler::new(device, &self.unet, &averaged, &trajectory, batch, size, settings.seed)?)
+        let every_class = settings.labels.as_ref().map(|labels| Guidance {
+            classes: (0..labels.none()).collect(),
+            none: labels.none(),
+            weight: 0.0,
+        });
+        let options = BatchOptions { batch, size, seed: settings.seed, guidance: every_class };
+        Ok(BatchSampler::new(device, &self.unet, &averaged, &trajectory, options)?)
     }
 }
 

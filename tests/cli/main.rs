@@ -1,6 +1,7 @@
 //! The program as a user meets it: commands in, files and one-sentence errors out.
 
 mod check;
+mod classes;
 mod errors;
 mod evaluate;
 mod interchange;

@@ -6,7 +6,7 @@ const SIDE: usize = 8;
 const IMAGE: usize = SIDE * SIDE * 3;
 
 /// Samples to an `.npz` and gives the images.
-fn sample(model: &Path, flags: &str) -> Vec<Vec<u8>> {
+pub fn sample(model: &Path, flags: &str) -> Vec<Vec<u8>> {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("samples.npz");
     let (model, out_name) = (model.display(), out.display());

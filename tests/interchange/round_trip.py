@@ -57,11 +57,14 @@ def compare(what, predict, unet, folder, work):
     """The largest difference of the two predictions of the network in `folder`, in units of their rms."""
     size = unet.config.sample_size
     inputs = {"x": torch.randn(2, unet.config.in_channels, size, size), "t": torch.tensor([7, 640])}
+    classes = unet.config.num_class_embeds
+    if classes:
+        inputs["label"] = torch.tensor([0, classes - 1])
     save_file(inputs, work / "input.safetensors")
     run(predict, folder, work / "input.safetensors", work / "output.safetensors")
     ours = load_file(work / "output.safetensors")["y"]
     with torch.no_grad():
-        theirs = unet.eval()(inputs["x"], inputs["t"]).sample
+        theirs = unet.eval()(inputs["x"], inputs["t"], class_labels=inputs.get("label")).sample
     error = (ours - theirs).square().mean().sqrt().item()
     largest = (ours - theirs).abs().max().item()
     scale = theirs.square().mean().sqrt().item()
@@ -93,6 +96,11 @@ def exported(ddpm, predict, work):
         images = pipeline(batch_size=1, num_inference_steps=2, output_type="np").images
         assert images.shape == (1, 16, 16, 3)
     assert not torch.equal(weights["ema"], weights["raw"])
+    run(ddpm, "train", *RUN, *NETWORK, "--classes", "--device", "soft", "--out", work / "classes")
+    run(ddpm, "export", work / "classes", work / "conditional", "--weights", "raw")
+    unet = load(work / "conditional").unet
+    assert unet.config.num_class_embeds == 4, "three figures and no class"
+    compare("exported, class-conditional", predict, unet, work / "conditional", work)
 
 
 def imported(ddpm, predict, work):

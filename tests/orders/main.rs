@@ -13,6 +13,8 @@ mod add;
 mod attention;
 #[path = "../kernels/bound_terms.rs"]
 mod bound_terms;
+#[path = "../kernels/class_embedding.rs"]
+mod class_embedding;
 #[path = "../kernels/conv/mod.rs"]
 mod conv;
 #[path = "../kernels/eps_loss.rs"]
@@ -21,6 +23,8 @@ mod eps_loss;
 mod grad_norm;
 #[path = "../kernels/group_norm.rs"]
 mod group_norm;
+#[path = "../kernels/guidance.rs"]
+mod guidance;
 mod network;
 #[path = "../kernels/objective.rs"]
 mod objective;

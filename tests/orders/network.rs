@@ -31,7 +31,7 @@ fn a_training_step_and_a_sampling_step(dtype: Precision, channels: usize) {
     let pixels: Vec<u8> =
         (0..settings.batch * 64 * unet.config().in_channels).map(|i| (i * 37 % 256) as u8).collect();
     let training = TrainingStep::new(&device(), &settings, unet, None).unwrap();
-    training.run(&pixels).unwrap();
+    training.run(&pixels, &[0, 1, 2]).unwrap();
     let sampler = training.sampler(&device(), &settings, 2, 1).unwrap();
     assert!(sampler.sample(0, 2, &mut || true).unwrap().is_some());
 }

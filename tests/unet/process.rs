@@ -19,7 +19,17 @@ fn model() -> Model {
 fn request(model: &Model, sampler: Sampler, count: usize, batch: usize) -> Request {
     let mut diffusion = model.diffusion.clone();
     diffusion.clip_sample_range = 0.6;
-    Request { first: 7, count, batch, steps: STEPS, sampler, diffusion, seed: 3, dtype: Precision::F32 }
+    Request {
+        first: 7,
+        count,
+        batch,
+        steps: STEPS,
+        sampler,
+        diffusion,
+        seed: 3,
+        dtype: Precision::F32,
+        guidance: None,
+    }
 }
 
 fn ancestral(model: &Model) -> Sampler {

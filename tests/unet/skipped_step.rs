@@ -26,7 +26,7 @@ fn a_step_without_a_finite_gradient_changes_nothing() {
         let unet = || UNet::new(settings.unet().unwrap()).unwrap();
         let from = |state: Option<&TrainingState>| {
             let training = TrainingStep::new(&device(), &settings, unet(), state).unwrap();
-            training.run(&pixels).unwrap();
+            training.run(&pixels, &[]).unwrap();
             training
         };
         let good = from(None).state().unwrap();

@@ -64,8 +64,23 @@ impl Subject {
             self.data,
             dataset.channels()
         );
+        self.check_classes(&model, dataset.as_ref())?;
         model.unet.config().check_precision(self.dtype())?;
         Ok((model, dataset))
+    }
+
+    /// A network that is told classes is told those of the images, so they must be the ones that it knows.
+    fn check_classes(&self, model: &Model, dataset: &dyn Dataset) -> Result<()> {
+        let Some(rows) = model.unet.config().num_class_embeds else { return Ok(()) };
+        let classes = dataset.classes();
+        ensure!(
+            !classes.is_empty(),
+            "the network is told the class of each image, and {} has none",
+            self.data
+        );
+        let known = if model.classes.is_empty() { classes.len() <= rows } else { classes == model.classes };
+        ensure!(known, "the classes of {} are not those that the network knows", self.data);
+        Ok(())
     }
 
     fn dtype(&self) -> Precision {

@@ -5,7 +5,7 @@ use crate::cli::Outcome;
 use crate::cli::device::tell_lints;
 use crate::cli::interrupt::on_interrupt;
 use crate::cli::progress::{Progress, say};
-use crate::evaluate::{Coded, TermPass, csv, progressive};
+use crate::evaluate::{Coded, Example, TermPass, csv, progressive};
 use crate::picture::{Pictures, captioned};
 use anyhow::{Context, Result, ensure};
 use clap::{ArgAction, value_parser};
@@ -40,10 +40,8 @@ pub fn run(args: &Args) -> Result<Outcome> {
     let count = (args.images as usize).min(dataset.len());
     let schedule = model.diffusion.schedule()?;
     model.unet.config().check_batch(count, model.size)?;
-    let mut images = vec![vec![0; dataset.image_bytes()]; count];
-    for (index, pixels) in images.iter_mut().enumerate() {
-        dataset.read(index, pixels)?;
-    }
+    let images: Vec<Example> =
+        (0..count).map(|index| Example::read(dataset.as_ref(), index)).collect::<Result<_, _>>()?;
     let device = args.subject.device.open()?;
     let stop = on_interrupt()?;
     let seed = args.subject.seed;
@@ -72,14 +70,14 @@ pub fn run(args: &Args) -> Result<Outcome> {
 }
 
 /// A row for each image: the estimates, and the image itself.
-fn strip(path: &Path, shape: [usize; 3], images: &[Vec<u8>], coded: &[Coded]) -> std::io::Result<()> {
+fn strip(path: &Path, shape: [usize; 3], images: &[Example], coded: &[Coded]) -> std::io::Result<()> {
     let (mut pixels, mut captions) = (vec![], vec![]);
     for (image, coded) in images.iter().zip(coded) {
         for estimate in &coded.estimates {
             pixels.extend_from_slice(&estimate.pixels);
             captions.push(vec![bits(estimate.rate), format!("RMSE {:.2}", estimate.rmse)]);
         }
-        pixels.extend_from_slice(image);
+        pixels.extend_from_slice(&image.pixels);
         captions.push(vec![bits(coded.total()), "lossless".into()]);
     }
     let columns = captions.len() / images.len();

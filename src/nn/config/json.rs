@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 pub const DIFFUSERS_VERSION: &str = "0.42.1";
 
 /// Fields with one supported value; the first is the default and what is written.
-fn fixed_fields() -> [(&'static str, Vec<Value>); 13] {
+fn fixed_fields() -> [(&'static str, Vec<Value>); 12] {
     [
         ("_class_name", vec![json!("UNet2DModel")]),
         ("act_fn", vec![json!("silu"), json!("swish")]),
@@ -21,7 +21,6 @@ fn fixed_fields() -> [(&'static str, Vec<Value>); 13] {
         ("downsample_type", vec![json!("conv")]),
         ("mid_block_type", vec![json!("UNetMidBlock2D")]),
         ("mid_block_scale_factor", vec![json!(1), json!(1.0)]),
-        ("num_class_embeds", vec![Value::Null]),
         // Read by learned time embeddings only, which are refused.
         ("num_train_timesteps", vec![Value::Null, json!(1000)]),
         ("resnet_time_scale_shift", vec![json!("default")]),
@@ -73,6 +72,7 @@ impl UNetConfig {
             flip_sin_to_cos: fields.take("flip_sin_to_cos", "true or false", default.flip_sin_to_cos)?,
             freq_shift: fields.take("freq_shift", "a number", default.freq_shift)?,
             time_embedding_dim: fields.take("time_embedding_dim", "a number or null", None)?,
+            num_class_embeds: fields.take("num_class_embeds", "a number of classes or null", None)?,
             dropout: fields.take("dropout", "a probability", default.dropout)?,
         };
         fields.nothing_left()?;
@@ -106,6 +106,7 @@ impl UNetConfig {
             "layers_per_block": self.layers_per_block,
             "norm_eps": self.norm_eps,
             "norm_num_groups": self.norm_num_groups,
+            "num_class_embeds": self.num_class_embeds,
             "out_channels": self.out_channels,
             "sample_size": match self.sample_size {
                 Some([height, width]) if height == width => json!(height),

@@ -14,7 +14,9 @@ use ddpm_ptx::ops::add::add;
 use ddpm_ptx::ops::attention::attention;
 use ddpm_ptx::ops::bound_terms::bound_terms;
 use ddpm_ptx::ops::cast::cast_into;
+use ddpm_ptx::ops::class_embedding::class_embedding;
 use ddpm_ptx::ops::group_norm::{Activation, group_norm};
+use ddpm_ptx::ops::guidance::{guide, twice};
 use ddpm_ptx::ops::objective::{Factors, objective};
 use ddpm_ptx::ops::q_sample::{NoiseSource, Noised};
 use ddpm_ptx::ops::q_sample_at::q_sample_at;
@@ -99,6 +101,8 @@ fn measure() -> BTreeMap<&'static str, Measured> {
     for precision in Precision::ALL {
         note(&steps(precision), None);
     }
+    // Before the sums, which hand on the gradient here.
+    note(&classes(&bench), None);
     note(&elementwise(&bench), None);
     note(&normalisations(&bench), None);
     note(&bounds(&bench), None);
@@ -223,6 +227,22 @@ fn learned_updates(bench: &Bench) -> Vec<KernelCounts> {
     let samples = bench.input::<u32>(&mut tape, &[8]);
     reverse.update(&mut tape, &x, &output, &samples, None);
     bench.run(tape)
+}
+
+/// 128 images of 10 classes and a time embedding of 512; guided predictions for 32 images of 16 x 16.
+fn classes(bench: &Bench) -> Vec<KernelCounts> {
+    let mut tape = Tape::training();
+    let x = bench.parameter::<f32, f32>(&mut tape, &[128, 512]);
+    let table = bench.parameter::<f32, f32>(&mut tape, &[10, 512]);
+    let labels = bench.input::<u32>(&mut tape, &[128]);
+    let y = class_embedding(&mut tape, &x, &table, &labels);
+    let mut counts = bench.train::<f32>(tape, &y);
+    let mut tape = Tape::inference();
+    let images = bench.input::<f32>(&mut tape, &[32, 16, 16, 3]);
+    let both = twice(&mut tape, &images);
+    guide(&mut tape, &both, 3, 1.0);
+    counts.extend(bench.run(tape));
+    counts
 }
 
 /// Heads of every size that has kernels of its own, on 4 images of 16 tokens, for the short ones, and of 64: one head, but two
