@@ -96,13 +96,9 @@ pub(super) unsafe fn scatter<const L: u8>(
 ) {
     // SAFETY: the caller's contract.
     unsafe {
-        for row in 0..16 {
-            let row = from.add(ROW * row).cast::<[f32; ROW]>();
-            let mut numbers = row.read();
-            for x in &mut numbers {
-                *x = if x.is_nan() { math::NAN } else { *x };
-            }
-            row.write(numbers);
+        // The rows stand one behind the other. Row by row the compiler would make vectors of columns.
+        for x in &mut *from.cast::<[f32; 16 * ROW]>() {
+            *x = if x.is_nan() { math::NAN } else { *x };
         }
         for (sums, first) in [(Some(left), 0), (right, 8)] {
             for (register, slot) in sums.into_iter().flatten().enumerate() {

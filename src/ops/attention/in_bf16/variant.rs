@@ -124,7 +124,7 @@ static VARIANTS: &[Variant] = &[
         short: false,
         forward: tile(64, 64, 1).forward(16, attention_bf16_forward_d16),
         backward_q: tile(64, 64, 1).backward_q(16, attention_bf16_backward_q_d16),
-        backward_kv: tile(64, 64, 1).backward_kv(16, attention_bf16_backward_kv_d16),
+        backward_kv: tile(64, 32, 1).backward_kv(16, attention_bf16_backward_kv_d16),
     },
     Variant {
         head_dim: 16,
@@ -138,7 +138,7 @@ static VARIANTS: &[Variant] = &[
         short: false,
         forward: tile(64, 64, 1).forward(32, attention_bf16_forward_d32),
         backward_q: tile(64, 64, 1).backward_q(32, attention_bf16_backward_q_d32),
-        backward_kv: tile(64, 64, 1).backward_kv(32, attention_bf16_backward_kv_d32),
+        backward_kv: tile(64, 32, 1).backward_kv(32, attention_bf16_backward_kv_d32),
     },
     Variant {
         head_dim: 32,
@@ -151,8 +151,8 @@ static VARIANTS: &[Variant] = &[
         head_dim: 64,
         short: false,
         forward: tile(64, 64, 1).forward(64, attention_bf16_forward_d64),
-        backward_q: tile(64, 64, 1).backward_q(64, attention_bf16_backward_q_d64),
-        backward_kv: tile(64, 64, 1).backward_kv(64, attention_bf16_backward_kv_d64),
+        backward_q: tile(64, 32, 1).backward_q(64, attention_bf16_backward_q_d64),
+        backward_kv: tile(64, 32, 1).backward_kv(64, attention_bf16_backward_kv_d64),
     },
     Variant {
         head_dim: 64,
@@ -164,7 +164,7 @@ static VARIANTS: &[Variant] = &[
     Variant {
         head_dim: 128,
         short: false,
-        forward: tile(64, 64, 1).forward(128, attention_bf16_forward_d128),
+        forward: tile(64, 32, 1).forward(128, attention_bf16_forward_d128),
         backward_q: tile(64, 32, 1).backward_q(128, attention_bf16_backward_q_d128),
         backward_kv: tile(64, 32, 1).backward_kv(128, attention_bf16_backward_kv_d128),
     },
