@@ -47,6 +47,7 @@ pub mod interchange;
 pub mod kernels;
 pub mod neighbours;
 pub mod nn;
+pub mod npy;
 pub mod ops;
 pub mod optim;
 pub mod pickle;

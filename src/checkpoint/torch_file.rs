@@ -6,10 +6,10 @@
 
 use super::stored::Stored;
 use crate::pickle::{Pickle, Value};
-use npyz::zip::{CompressionMethod, ZipArchive};
 use safetensors::tensor::Dtype;
 use std::collections::{BTreeMap, HashMap};
 use std::io::Cursor;
+use zip::{CompressionMethod, ZipArchive};
 
 type Result<T> = std::result::Result<T, String>;
 
@@ -50,14 +50,15 @@ fn uncompressed_entries(file: &[u8]) -> Result<HashMap<String, &[u8]>> {
     let mut entries = HashMap::new();
     for number in 0..archive.len() {
         let entry = archive.by_index_raw(number).map_err(broken)?;
+        let name = entry.name().map_err(broken)?.into_owned();
         if entry.compression() != CompressionMethod::Stored {
-            return Err(format!("its entry {} is compressed", entry.name()));
+            return Err(format!("its entry {name:?} is compressed"));
         }
-        let begin = usize::try_from(entry.data_start()).ok();
+        let begin = entry.data_start().and_then(|begin| usize::try_from(begin).ok());
         let size = usize::try_from(entry.size()).ok();
         let bytes = begin.zip(size).and_then(|(begin, size)| file.get(begin..)?.get(..size));
-        let bytes = bytes.ok_or_else(|| format!("its entry {} is cut short", entry.name()))?;
-        entries.insert(entry.name().to_string(), bytes);
+        let bytes = bytes.ok_or_else(|| format!("its entry {name:?} is cut short"))?;
+        entries.insert(name, bytes);
     }
     Ok(entries)
 }

@@ -1,14 +1,14 @@
 //! Zip archives, read entry by entry.
 
 use super::DataError;
-use npyz::zip::read::ZipFile;
-use npyz::zip::result::ZipResult;
-use npyz::zip::{CompressionMethod, ZipArchive};
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use zip::read::ZipFile;
+use zip::result::ZipResult;
+use zip::{CompressionMethod, ZipArchive};
 
 /// Deflate makes no byte into more than this many.
 const MOST_FOR_A_BYTE: u64 = 1032;
@@ -37,7 +37,7 @@ impl Archive {
     /// If the archive is damaged.
     pub fn names(&self) -> Result<Vec<String>, DataError> {
         let mut zip = self.zip.clone();
-        let name = |number| zip.by_index_raw(number).map(|entry| entry.name().to_string());
+        let name = |number| zip.by_index_raw(number)?.name().map(|name| name.into_owned());
         let names: ZipResult<Vec<String>> = (0..self.zip.len()).map(name).collect();
         names.map_err(|reason| self.malformed(format!("is a damaged zip archive ({reason})")))
     }
@@ -71,7 +71,7 @@ impl Archive {
 }
 
 /// The size that an entry claims, if its bytes can be so many.
-fn believable_size(entry: &ZipFile) -> Option<u64> {
+fn believable_size(entry: &ZipFile<SharedFile>) -> Option<u64> {
     let most = match entry.compression() {
         CompressionMethod::Stored => entry.compressed_size(),
         CompressionMethod::Deflated => entry.compressed_size().saturating_mul(MOST_FOR_A_BYTE),

@@ -16,6 +16,7 @@ mod shapes;
 mod source;
 mod zip;
 
+pub use self::zip::Zip;
 pub use cifar10::Cifar10;
 pub use folder::Folder;
 pub use loader::{Batch, Loader, Order};
@@ -25,7 +26,6 @@ pub use npz::Npz;
 pub use picture::read_square;
 pub use shapes::{Figure, Shapes};
 pub use source::Source;
-pub use zip::Zip;
 
 use std::path::PathBuf;
 

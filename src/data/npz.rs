@@ -1,10 +1,9 @@
 //! The images of an `.npz` file, as sample batches and many data sets have them.
 
-mod header;
-
 use super::archive::Archive;
 use super::classes::Classes;
 use super::{DataError, Dataset};
+use crate::npy;
 use std::path::Path;
 
 /// Classes beyond this number are none.
@@ -40,8 +39,8 @@ impl Npz {
 
 /// The pixels of all images, and their number.
 fn images_of(archive: &Archive, mut file: Vec<u8>, size: usize) -> Result<(Vec<u8>, usize), DataError> {
-    let array = header::parse(&file)
-        .map_err(|reason| archive.malformed(format!("has no images in arr_0: {reason}")))?;
+    let array =
+        npy::parse(&file).map_err(|reason| archive.malformed(format!("has no images in arr_0: {reason}")))?;
     let &[count, height, width, 3] = array.shape.as_slice() else {
         return Err(archive.malformed(format!("has an arr_0 of shape {:?}, not [N, H, W, 3]", array.shape)));
     };
@@ -62,7 +61,7 @@ fn images_of(archive: &Archive, mut file: Vec<u8>, size: usize) -> Result<(Vec<u
 
 fn labels_of(archive: &Archive, file: &[u8], count: usize) -> Result<Vec<u32>, DataError> {
     let wrong = |reason: String| archive.malformed(format!("has no labels in arr_1: {reason}"));
-    let array = header::parse(file).map_err(wrong)?;
+    let array = npy::parse(file).map_err(wrong)?;
     let numbers: Vec<i64> = match array.dtype {
         "<i8" | "<u8" => array.data.as_chunks().0.iter().map(|&bytes| i64::from_le_bytes(bytes)).collect(),
         "<i4" => array.data.as_chunks().0.iter().map(|&bytes| i32::from_le_bytes(bytes).into()).collect(),

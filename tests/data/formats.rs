@@ -152,9 +152,9 @@ fn arrays_that_are_no_images() {
 
 fn write_npz(path: &Path, entries: &[(&str, &[u8])]) {
     use std::io::Write;
-    let mut archive = npyz::zip::ZipWriter::new(fs::File::create(path).unwrap());
+    let mut archive = zip::ZipWriter::new(fs::File::create(path).unwrap());
     for (name, content) in entries {
-        archive.start_file(*name, Default::default()).unwrap();
+        archive.start_file(*name, zip::write::SimpleFileOptions::default()).unwrap();
         archive.write_all(content).unwrap();
     }
     archive.finish().unwrap();
