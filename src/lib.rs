@@ -45,6 +45,7 @@ pub mod graph;
 pub mod history;
 pub mod interchange;
 pub mod kernels;
+pub mod message;
 pub mod neighbours;
 pub mod nn;
 pub mod npy;

@@ -1,5 +1,7 @@
 //! NumPy's `.npy` arrays: what a header says, and the bytes behind it.
 
+use crate::message::excerpt;
+
 /// How a file begins.
 const MAGIC: &[u8] = b"\x93NUMPY";
 
@@ -44,7 +46,8 @@ pub fn parse(file: &[u8]) -> Result<Array<'_>, String> {
         .ok_or("its elements are no plain numbers")?;
     let bytes = shape.iter().try_fold(width, |product, &extent| product.checked_mul(extent));
     if bytes != Some(data.len()) {
-        return Err(format!("its {} bytes are not of shape {shape:?}", data.len()));
+        let shape = excerpt(format!("{shape:?}"));
+        return Err(format!("its {} bytes are not of shape {shape}", data.len()));
     }
     Ok(Array { dtype, shape, data })
 }

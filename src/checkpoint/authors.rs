@@ -23,7 +23,7 @@ pub fn read(path: &Path, size: Option<usize>) -> Result<Pipeline> {
     let mut tensors = file.tensors()?;
     let config = options(&tensors, size)?;
     let (levels, sides) = (config.levels(), config.sample_size);
-    let wrong = |source| CheckpointError::Config { file: path.to_path_buf(), source };
+    let wrong = |reason| CheckpointError::Config { file: path.to_path_buf(), reason };
     let unet = UNet::new(config).map_err(wrong)?;
     if let Some(sides) = sides {
         unet.config().check_size(sides).map_err(wrong)?;

@@ -1,18 +1,19 @@
 //! What can be wrong with a checkpoint.
 
+use crate::message::excerpt;
 use crate::nn::ConfigError;
 use std::io;
 use std::path::{Path, PathBuf};
 
 #[derive(Debug, thiserror::Error)]
 pub enum CheckpointError {
-    #[error("{}: {source}", path.display())]
-    Io { path: PathBuf, source: io::Error },
+    #[error("{}: {reason}", path.display())]
+    Io { path: PathBuf, reason: io::Error },
     /// A folder without what makes it a checkpoint.
     #[error("{} holds no {what}", folder.display())]
     Missing { folder: PathBuf, what: String },
-    #[error("{}: {source}", file.display())]
-    Config { file: PathBuf, source: ConfigError },
+    #[error("{}: {reason}", file.display())]
+    Config { file: PathBuf, reason: ConfigError },
     /// A file that is not what its name says.
     #[error("{} {reason}", file.display())]
     Malformed { file: PathBuf, reason: String },
@@ -24,7 +25,7 @@ pub enum CheckpointError {
 impl CheckpointError {
     /// For `map_err`: an error of the system at `path`.
     pub(super) fn io(path: &Path) -> impl FnOnce(io::Error) -> CheckpointError {
-        move |source| CheckpointError::Io { path: path.to_path_buf(), source }
+        move |reason| CheckpointError::Io { path: path.to_path_buf(), reason }
     }
 
     pub(super) fn malformed(file: &Path, reason: impl Into<String>) -> CheckpointError {
@@ -32,7 +33,7 @@ impl CheckpointError {
     }
 
     pub(super) fn tensor(file: &Path, tensor: &str, reason: impl Into<String>) -> CheckpointError {
-        let (file, tensor, reason) = (file.to_path_buf(), tensor.to_string(), reason.into());
+        let (file, tensor, reason) = (file.to_path_buf(), excerpt(tensor), reason.into());
         CheckpointError::Tensor { file, tensor, reason }
     }
 }

@@ -13,6 +13,7 @@
 use super::tensor_file::{self, TensorFile};
 use super::{CheckpointError, Result, names};
 use crate::atomic;
+use crate::message::excerpt;
 use crate::nn::{DIFFUSERS_VERSION, UNet, UNetConfig};
 use serde_json::{Value, json};
 use std::fs;
@@ -101,7 +102,7 @@ fn check_index(folder: &Path) -> Result<()> {
     let index = read_json(&file)?;
     match index.get("_class_name").and_then(Value::as_str) {
         Some(class) if !PIPELINES.contains(&class) => {
-            let reason = format!("is of a {class}; only a {} is read", PIPELINES.join(" or "));
+            let reason = format!("is of a {}; only a {} is read", excerpt(class), PIPELINES.join(" or "));
             Err(CheckpointError::malformed(&file, reason))
         }
         _ => Ok(()),
@@ -112,7 +113,7 @@ fn read_config(file: &Path) -> Result<UNet> {
     let text = read_text(file)?;
     UNetConfig::from_json(&text)
         .and_then(UNet::new)
-        .map_err(|source| CheckpointError::Config { file: file.to_path_buf(), source })
+        .map_err(|reason| CheckpointError::Config { file: file.to_path_buf(), reason })
 }
 
 fn read_weights(folder: &Path, unet: &UNet) -> Result<Vec<f32>> {
@@ -135,7 +136,7 @@ fn read_text(file: &Path) -> Result<String> {
 
 pub(super) fn read_json(file: &Path) -> Result<Value> {
     serde_json::from_str(&read_text(file)?)
-        .map_err(|error| CheckpointError::malformed(file, format!("is not JSON: {error}")))
+        .map_err(|error| CheckpointError::malformed(file, format!("is not JSON: {}", excerpt(error))))
 }
 
 pub(super) fn write_json(file: &Path, value: &Value) -> Result<()> {

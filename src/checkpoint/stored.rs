@@ -1,5 +1,6 @@
 //! One tensor in a file that is in memory.
 
+use crate::message::excerpt;
 use half::{bf16, f16};
 use safetensors::tensor::{Dtype, TensorView};
 
@@ -27,9 +28,8 @@ impl<'a> Stored<'a> {
             && product(&shape).is_some_and(|count| count <= there)
             && (shape.contains(&0) || farthest(&shape, &strides).is_some_and(|last| last < there));
         if !fits {
-            return Err(format!(
-                "of shape {shape:?} and strides {strides:?} is not within its {there} elements"
-            ));
+            let [shape, strides] = [&shape, &strides].map(|list| excerpt(format!("{list:?}")));
+            return Err(format!("of shape {shape} and strides {strides} is not within its {there} elements"));
         }
         Ok(Stored { dtype, shape, strides, data })
     }

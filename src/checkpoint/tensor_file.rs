@@ -2,6 +2,7 @@
 
 use super::stored::Stored;
 use super::{CheckpointError, Result, torch_file};
+use crate::message::excerpt;
 use crate::nn::{Entry, Layout};
 use safetensors::tensor::{Dtype, SafeTensors, View};
 use std::borrow::Cow;
@@ -32,7 +33,8 @@ impl TensorFile {
 
     fn of_safetensors(&self) -> Result<BTreeMap<String, Stored<'_>>> {
         let file = SafeTensors::deserialize(&self.bytes).map_err(|error| {
-            let reason = format!("is not a whole safetensors file ({error}); it may have been cut short");
+            let reason =
+                format!("is not a whole safetensors file ({}); it may have been cut short", excerpt(error));
             CheckpointError::malformed(&self.path, reason)
         })?;
         Ok(file.tensors().into_iter().map(|(name, view)| (name, Stored::from(view))).collect())
@@ -71,7 +73,7 @@ impl<'a> Tensors<'a> {
         for (name, tensor) in std::mem::take(&mut self.found) {
             let new = new_name(&name);
             if renamed.insert(new.clone(), tensor).is_some() {
-                let reason = format!("is there twice: as {name} and by its present name");
+                let reason = format!("is there twice: as {} and by its present name", excerpt(&name));
                 return Err(CheckpointError::tensor(self.path, &new, reason));
             }
         }
@@ -102,8 +104,8 @@ impl<'a> Tensors<'a> {
             return Err(CheckpointError::tensor(self.path, &name, "is missing"));
         };
         if !entry.accepts(&tensor.shape) {
-            let reason =
-                format!("has shape {:?} where the network has {:?}", tensor.shape, entry.checkpoint_shape());
+            let shape = excerpt(format!("{:?}", tensor.shape));
+            let reason = format!("has shape {shape} where the network has {:?}", entry.checkpoint_shape());
             return Err(CheckpointError::tensor(self.path, &name, reason));
         }
         Ok(tensor)
@@ -118,7 +120,8 @@ impl<'a> Tensors<'a> {
             return Err(CheckpointError::tensor(self.path, name, "is missing"));
         };
         tensor.to_u64().ok_or_else(|| {
-            let reason = format!("is {:?} of type {:?} and not one U64", tensor.shape, tensor.dtype);
+            let shape = excerpt(format!("{:?}", tensor.shape));
+            let reason = format!("is {shape} of type {:?} and not one U64", tensor.dtype);
             CheckpointError::tensor(self.path, name, reason)
         })
     }

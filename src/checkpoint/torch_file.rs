@@ -5,6 +5,7 @@
 //! then the storages, each after its number of elements. Nothing is executed, see [`crate::pickle`].
 
 use super::stored::Stored;
+use crate::message::excerpt;
 use crate::pickle::{Pickle, Value};
 use safetensors::tensor::Dtype;
 use std::collections::{BTreeMap, HashMap};
@@ -45,19 +46,19 @@ fn of_archive(file: &[u8]) -> Result<BTreeMap<String, Stored<'_>>> {
 
 /// Entries by name. A compressed one, which torch never writes, could be far larger than the file.
 fn uncompressed_entries(file: &[u8]) -> Result<HashMap<String, &[u8]>> {
-    let broken = |error| format!("its zip archive is broken ({error})");
+    let broken = |error| format!("its zip archive is broken ({})", excerpt(error));
     let mut archive = ZipArchive::new(Cursor::new(file)).map_err(broken)?;
     let mut entries = HashMap::new();
     for number in 0..archive.len() {
         let entry = archive.by_index_raw(number).map_err(broken)?;
         let name = entry.name().map_err(broken)?.into_owned();
         if entry.compression() != CompressionMethod::Stored {
-            return Err(format!("its entry {name:?} is compressed"));
+            return Err(format!("its entry {} is compressed", excerpt(name)));
         }
         let begin = entry.data_start().and_then(|begin| usize::try_from(begin).ok());
         let size = usize::try_from(entry.size()).ok();
         let bytes = begin.zip(size).and_then(|(begin, size)| file.get(begin..)?.get(..size));
-        let bytes = bytes.ok_or_else(|| format!("its entry {name:?} is cut short"))?;
+        let bytes = bytes.ok_or_else(|| format!("its entry {} is cut short", excerpt(&name)))?;
         entries.insert(name, bytes);
     }
     Ok(entries)
@@ -100,12 +101,13 @@ fn state_dict<'a>(
     let mut tensors = BTreeMap::new();
     for (name, value) in entries {
         let name = name.text().ok_or("the name of a tensor is no text")?;
-        let tensor = tensor(value).ok_or_else(|| format!("its {name} is no tensor; {advice}"))?;
-        let bytes = storage(tensor.key).ok_or_else(|| format!("the storage of its {name} is missing"))?;
+        let said = || excerpt(name);
+        let tensor = tensor(value).ok_or_else(|| format!("its {} is no tensor; {advice}", said()))?;
+        let bytes = storage(tensor.key).ok_or_else(|| format!("the storage of its {} is missing", said()))?;
         let first = tensor.first.checked_mul(tensor.dtype.bitsize() / 8);
         let bytes = first.and_then(|first| bytes.get(first..)).unwrap_or_default();
         let stored = Stored::new(tensor.dtype, tensor.shape, tensor.strides, bytes);
-        tensors.insert(name.to_string(), stored.map_err(|reason| format!("its {name} {reason}"))?);
+        tensors.insert(name.to_string(), stored.map_err(|reason| format!("its {} {reason}", said()))?);
     }
     // Many large tensors could be in one storage.
     if tensors.values().map(Stored::bytes).sum::<usize>() > file {

@@ -1,6 +1,7 @@
 //! Zip archives, read entry by entry.
 
 use super::DataError;
+use crate::message::excerpt;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::os::unix::fs::FileExt;
@@ -26,7 +27,7 @@ impl Archive {
         let file = SharedFile::open(path).map_err(|reason| DataError::File { path: path.into(), reason })?;
         let zip = ZipArchive::new(file).map_err(|reason| DataError::Malformed {
             path: path.into(),
-            reason: format!("is no whole zip archive ({reason})"),
+            reason: format!("is no whole zip archive ({})", excerpt(reason)),
         })?;
         Ok(Archive { path: path.into(), zip })
     }
@@ -39,7 +40,7 @@ impl Archive {
         let mut zip = self.zip.clone();
         let name = |number| zip.by_index_raw(number)?.name().map(|name| name.into_owned());
         let names: ZipResult<Vec<String>> = (0..self.zip.len()).map(name).collect();
-        names.map_err(|reason| self.malformed(format!("is a damaged zip archive ({reason})")))
+        names.map_err(|reason| self.malformed(format!("is a damaged zip archive ({})", excerpt(reason))))
     }
 
     /// The content of an entry, which takes no more memory than the archive says and its bytes allow.
@@ -48,7 +49,8 @@ impl Archive {
     /// If it cannot be read whole.
     pub fn read(&self, number: usize) -> Result<Vec<u8>, DataError> {
         let mut zip = self.zip.clone();
-        let damaged = |reason: String| self.malformed(format!("has a damaged entry {number} ({reason})"));
+        let damaged =
+            |reason: String| self.malformed(format!("has a damaged entry {number} ({})", excerpt(reason)));
         let mut entry = zip.by_index(number).map_err(|reason| damaged(reason.to_string()))?;
         let size =
             believable_size(&entry).ok_or_else(|| damaged("its size or compression cannot be".into()))?;

@@ -2,6 +2,7 @@
 
 use super::picture::read_square;
 use super::{DataError, Dataset};
+use crate::message::excerpt;
 use heed::types::Bytes;
 use heed::{Database, Env, EnvFlags, EnvOpenOptions};
 use std::fs;
@@ -80,7 +81,7 @@ impl Dataset for Lsun {
 
     fn read(&self, index: usize, pixels: &mut [u8]) -> Result<(), DataError> {
         let key = &self.keys[index];
-        let name = || self.path.join(String::from_utf8_lossy(key).as_ref());
+        let name = || self.path.join(excerpt(String::from_utf8_lossy(key)));
         let failed = |reason| DataError::File { path: name(), reason: std::io::Error::other(reason) };
         let transaction = self.env.read_txn().map_err(failed)?;
         let file = self.database.get(&transaction, key).map_err(failed)?.unwrap_or_default();

@@ -27,6 +27,7 @@ pub use picture::read_square;
 pub use shapes::{Figure, Shapes};
 pub use source::Source;
 
+use crate::message::excerpt;
 use std::path::PathBuf;
 
 /// A numbered set of images of one size, 8 bits a channel.
@@ -81,7 +82,7 @@ pub enum DataError {
     /// A file that is not what its name says.
     #[error("{} {reason}", path.display())]
     Malformed { path: PathBuf, reason: String },
-    #[error("{} is not a readable image ({reason}); repair it or take it out of the folder", path.display())]
+    #[error("{} is not a readable image ({}); repair it or take it out of the folder", path.display(), excerpt(reason))]
     Image { path: PathBuf, reason: image::ImageError },
     #[error("{} is {bytes} bytes long, which is no whole number of CIFAR-10 records of {record} bytes; unpack the archive again", path.display())]
     Length { path: PathBuf, bytes: usize, record: usize },

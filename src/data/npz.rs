@@ -3,6 +3,7 @@
 use super::archive::Archive;
 use super::classes::Classes;
 use super::{DataError, Dataset};
+use crate::message::excerpt;
 use crate::npy;
 use std::path::Path;
 
@@ -42,10 +43,15 @@ fn images_of(archive: &Archive, mut file: Vec<u8>, size: usize) -> Result<(Vec<u
     let array =
         npy::parse(&file).map_err(|reason| archive.malformed(format!("has no images in arr_0: {reason}")))?;
     let &[count, height, width, 3] = array.shape.as_slice() else {
-        return Err(archive.malformed(format!("has an arr_0 of shape {:?}, not [N, H, W, 3]", array.shape)));
+        let shape = excerpt(format!("{:?}", array.shape));
+        return Err(archive.malformed(format!("has an arr_0 of shape {shape}, not [N, H, W, 3]")));
     };
-    if !["|u1", "u1", "<u1"].contains(&array.dtype) || count == 0 {
-        let reason = format!("has an arr_0 of {count} images of {}, not of bytes (|u1)", array.dtype);
+    if count == 0 {
+        return Err(archive.malformed("has no image in arr_0".into()));
+    }
+    if !["|u1", "u1", "<u1"].contains(&array.dtype) {
+        let dtype = excerpt(array.dtype);
+        let reason = format!("has an arr_0 of {count} images of {dtype}, not of bytes (|u1)");
         return Err(archive.malformed(reason));
     }
     if height != width {
@@ -66,7 +72,7 @@ fn labels_of(archive: &Archive, file: &[u8], count: usize) -> Result<Vec<u32>, D
         "<i8" | "<u8" => array.data.as_chunks().0.iter().map(|&bytes| i64::from_le_bytes(bytes)).collect(),
         "<i4" => array.data.as_chunks().0.iter().map(|&bytes| i32::from_le_bytes(bytes).into()).collect(),
         "|u1" => array.data.iter().map(|&byte| byte.into()).collect(),
-        other => return Err(wrong(format!("they are of {other}"))),
+        other => return Err(wrong(format!("they are of {}", excerpt(other)))),
     };
     if numbers.len() != count {
         return Err(wrong(format!("they are {} for {count} images", numbers.len())));

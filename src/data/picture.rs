@@ -2,13 +2,17 @@
 
 use image::error::{LimitError, LimitErrorKind};
 use image::imageops::{self, FilterType};
-use image::{DynamicImage, ImageDecoder, ImageError, ImageReader, ImageResult, RgbImage};
-use std::io::{BufRead, Seek};
+use image::{DynamicImage, ImageDecoder, ImageError, ImageReader, ImageResult, Limits, RgbImage};
+use std::io::{BufRead, Seek, SeekFrom};
 use std::path::Path;
 
 const ENDINGS: [&str; 8] = ["jpg", "jpeg", "png", "webp", "bmp", "gif", "tif", "tiff"];
 
-/// A file that claims to be a larger image has no chance to ask for memory.
+/// Every file may claim to be an image of so many bytes, ...
+const BELIEVED: u64 = 1 << 24;
+/// ... or of so many for each byte of the file, which is what deflate makes of a plain one at most, ...
+const FOR_A_BYTE: u64 = 1032;
+/// ... but not of more than so many. Larger claims have no chance to ask for memory.
 const LARGEST: u64 = 1 << 29;
 
 /// What [`is_image`] takes, for people.
@@ -26,10 +30,17 @@ pub fn is_image(path: &Path) -> bool {
 /// it shrinks). The format is that of the content.
 ///
 /// # Errors
-/// If it cannot be read, or has more than half a gigabyte.
-pub fn read_square(file: impl BufRead + Seek, size: usize) -> ImageResult<RgbImage> {
-    let mut decoder = ImageReader::new(file).with_guessed_format()?.into_decoder()?;
-    if decoder.total_bytes() > LARGEST {
+/// If it cannot be read, or claims to be larger than a file of its size can be.
+pub fn read_square(mut file: impl BufRead + Seek, size: usize) -> ImageResult<RgbImage> {
+    let length = file.seek(SeekFrom::End(0))?;
+    file.rewind()?;
+    let most = length.saturating_mul(FOR_A_BYTE).clamp(BELIEVED, LARGEST);
+    let mut reader = ImageReader::new(file).with_guessed_format()?;
+    let mut limits = Limits::no_limits();
+    limits.max_alloc = Some(2 * most);
+    reader.limits(limits);
+    let mut decoder = reader.into_decoder()?;
+    if decoder.total_bytes() > most {
         return Err(ImageError::Limits(LimitError::from_kind(LimitErrorKind::InsufficientMemory)));
     }
     let orientation = decoder.orientation()?;

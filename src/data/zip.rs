@@ -4,6 +4,7 @@ use super::archive::Archive;
 use super::classes::Classes;
 use super::picture::{self, is_image, read_square};
 use super::{DataError, Dataset};
+use crate::message::excerpt;
 use std::io::Cursor;
 use std::path::Path;
 
@@ -51,7 +52,7 @@ impl Dataset for Zip {
         let (number, name) = &self.entries[index];
         let file = self.archive.read(*number)?;
         let image = read_square(Cursor::new(file), self.size)
-            .map_err(|reason| DataError::Image { path: self.archive.path().join(name), reason })?;
+            .map_err(|reason| DataError::Image { path: self.archive.path().join(excerpt(name)), reason })?;
         pixels.copy_from_slice(image.as_raw());
         Ok(())
     }

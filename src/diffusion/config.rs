@@ -7,14 +7,16 @@ use super::sampler::Sampler;
 use super::schedule::{BetaSchedule, Schedule, are_variances, zero_terminal_snr};
 use super::solver::{DpmSolver, Node, UniPc};
 use super::timesteps::{Spacing, karras};
+use crate::message::excerpt;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 /// Why a scheduler configuration cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// No configuration at all, or an option with a value that is not supported, which the message names.
     #[error("scheduler configuration: {0}")]
-    Json(#[from] serde_json::Error),
+    Json(String),
     #[error("scheduler configuration: {option} = {value} is not supported; {instead}")]
     Unsupported { option: &'static str, value: String, instead: &'static str },
     #[error("{steps} sampling steps do not fit {timesteps} timesteps with an offset of {offset}")]
@@ -69,6 +71,9 @@ const CLASSES: [&str; 5] = [
     "HeunDiscreteScheduler",
 ];
 
+/// More than any process has.
+const MOST_TIMESTEPS: usize = 1 << 16;
+
 /// What diffusers puts in place of an alpha_bar of 0, which has no logarithm.
 const LEAST_ALPHA_BAR: f64 = 1.0 / (1 << 24) as f64;
 
@@ -103,7 +108,10 @@ impl SchedulerConfig {
     /// # Errors
     /// If it is no JSON, or an option has a value that is not supported.
     pub fn from_json(text: &str) -> Result<SchedulerConfig, ConfigError> {
-        let config: SchedulerConfig = serde_json::from_str(text)?;
+        let wrong = |error| ConfigError::Json(excerpt(error));
+        // A list would be taken for the options in their order.
+        let options: Map<String, Value> = serde_json::from_str(text).map_err(wrong)?;
+        let config = SchedulerConfig::deserialize(Value::Object(options)).map_err(wrong)?;
         config.schedule()?;
         Ok(config)
     }
@@ -241,14 +249,14 @@ impl SchedulerConfig {
             |option, value: String, instead| Err(ConfigError::Unsupported { option, value, instead });
         if !CLASSES.contains(&self.class_name.as_str()) {
             let instead = "use DDPM, DDIM, DPMSolverMultistep, UniPCMultistep or HeunDiscreteScheduler";
-            return refuse("_class_name", self.class_name.clone(), instead);
+            return refuse("_class_name", excerpt(&self.class_name), instead);
         }
         if self.thresholding {
             return refuse("thresholding", "true".into(), "use clip_sample");
         }
-        if !(2..=1 << 24).contains(&self.timesteps()) {
+        if !(2..=MOST_TIMESTEPS).contains(&self.timesteps()) {
             let value = self.timesteps().to_string();
-            return refuse("num_train_timesteps", value, "it takes at least 2 timesteps, and at most 2^24");
+            return refuse("num_train_timesteps", value, "it takes 2 to 65536 timesteps");
         }
         if self.timestep_spacing == Spacing::Karras {
             return refuse("timestep_spacing", "karras".into(), "that is use_karras_sigmas");

@@ -3,6 +3,7 @@
 mod json;
 
 use super::precision::Precision;
+use crate::message::excerpt;
 pub use json::DIFFUSERS_VERSION;
 
 /// One option that this crate cannot honour, or that contradicts another.
@@ -20,7 +21,11 @@ pub enum ConfigError {
 
 impl ConfigError {
     fn wrong(field: &str, value: impl ToString, expected: impl Into<String>) -> ConfigError {
-        ConfigError::Wrong { field: field.into(), value: value.to_string(), expected: expected.into() }
+        ConfigError::Wrong {
+            field: field.into(),
+            value: excerpt(value.to_string()),
+            expected: expected.into(),
+        }
     }
 }
 

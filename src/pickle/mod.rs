@@ -8,6 +8,7 @@
 
 mod machine;
 
+use crate::message::excerpt;
 use machine::Machine;
 
 /// What was wrong with a pickle, in a few words that go on a sentence about its file.
@@ -199,7 +200,7 @@ impl Name<'_> {
 
 impl std::fmt::Display for Name<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let text = String::from_utf8_lossy;
+        let text = |bytes| excerpt(String::from_utf8_lossy(bytes));
         write!(f, "{}.{}", text(self.module), text(self.name))
     }
 }

@@ -11,7 +11,8 @@
 use super::settings::Settings;
 use crate::atomic;
 use crate::checkpoint::series::{self, Checkpoint};
-use anyhow::{Context, Result, bail};
+use crate::message::excerpt;
+use anyhow::{Context, Result, anyhow, bail};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -48,8 +49,9 @@ impl RunFolder {
             bail!("{} is no run folder: there is no {SETTINGS} in it", path.display());
         }
         let text = fs::read_to_string(&file).with_context(|| format!("{} cannot be read", file.display()))?;
-        let settings: Settings = serde_json::from_str(&text)
-            .with_context(|| format!("{} does not hold the settings of a run", file.display()))?;
+        let settings: Settings = serde_json::from_str(&text).map_err(|error| {
+            anyhow!("{} does not hold the settings of a run: {}", file.display(), excerpt(error))
+        })?;
         settings.check().with_context(|| format!("{} has a setting that cannot be", file.display()))?;
         Ok((RunFolder { path: path.to_path_buf() }, settings))
     }

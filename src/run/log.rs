@@ -1,6 +1,7 @@
 //! The log of a run: one JSON object a line.
 
-use anyhow::{Context, Result};
+use crate::message::excerpt;
+use anyhow::{Context, Result, anyhow};
 use serde::{Deserialize, Serialize};
 use std::fs;
 use std::io::Write;
@@ -74,8 +75,9 @@ fn read(path: &Path) -> Result<Vec<LogEntry>> {
     let text = fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))?;
     let whole = &text[..text.rfind('\n').map_or(0, |end| end + 1)];
     let parse = |(number, line): (usize, &str)| {
-        serde_json::from_str(line)
-            .with_context(|| format!("line {} of {} is no log entry", number + 1, path.display()))
+        serde_json::from_str(line).map_err(|error| {
+            anyhow!("line {} of {} is no log entry: {}", number + 1, path.display(), excerpt(error))
+        })
     };
     whole.lines().enumerate().map(parse).collect()
 }

@@ -141,7 +141,7 @@ fn arrays_that_are_no_images() {
     refused(&of("(5, 6, 6, 3)"), 539, "its 539 bytes are not of shape [5, 6, 6, 3]");
     refused(&of("(5, 6, 6, 4)"), 720, "not [N, H, W, 3]");
     refused(&of("(5, 6, 7, 3)"), 630, "which are not square");
-    refused(&of("(0, 6, 6, 3)"), 0, "of 0 images");
+    refused(&of("(0, 6, 6, 3)"), 0, "no image in arr_0");
     refused(&of("(4294967296, 4294967296, 6, 3)"), 0, "are not of shape");
     refused(&of("(5, -6, 6, 3)"), 540, "no shape");
     refused(&of("(5, 6, 6, 3)").replace("|u1", "<f4"), 2160, "of <f4");

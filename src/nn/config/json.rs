@@ -4,6 +4,7 @@
 //! honoured, or checked to have the one value that this crate supports.
 
 use super::{ConfigError, DownsamplePadding, UNetConfig};
+use crate::message::excerpt;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
@@ -42,7 +43,7 @@ impl UNetConfig {
     /// # Errors
     /// What is not JSON, not known, not supported, or wrong, by name and value.
     pub fn from_json(text: &str) -> Result<UNetConfig, ConfigError> {
-        let object = serde_json::from_str(text).map_err(|e| ConfigError::NotAnObject(e.to_string()))?;
+        let object = serde_json::from_str(text).map_err(|e| ConfigError::NotAnObject(excerpt(e)))?;
         let mut fields = Fields(object);
         for (name, supported) in fixed_fields() {
             fields.only(name, &supported)?;
@@ -149,7 +150,7 @@ impl Fields {
         if supported.contains(&value) {
             return Ok(());
         }
-        let (field, value, supported) = (name.into(), value.to_string(), supported[0].to_string());
+        let (field, value, supported) = (name.into(), excerpt(value), supported[0].to_string());
         Err(ConfigError::Unsupported { field, value, supported })
     }
 
@@ -182,7 +183,7 @@ impl Fields {
             }
             Err(ConfigError::Unsupported {
                 field: name.into(),
-                value: format!("{block:?}"),
+                value: excerpt(format!("{block:?}")),
                 supported: format!("{plain:?} or {attention:?}"),
             })
         };
@@ -196,7 +197,7 @@ impl Fields {
             Some(1) => Ok(DownsamplePadding::Same),
             _ => Err(ConfigError::Unsupported {
                 field: "downsample_padding".into(),
-                value: value.to_string(),
+                value: excerpt(value),
                 supported: "0 or 1".into(),
             }),
         }
@@ -206,7 +207,7 @@ impl Fields {
     fn nothing_left(&self) -> Result<(), ConfigError> {
         let known = |name: &str| name.starts_with('_') || OF_THE_AVERAGE.contains(&name);
         match self.0.keys().find(|name| !known(name)) {
-            Some(name) => Err(ConfigError::Unknown(name.clone())),
+            Some(name) => Err(ConfigError::Unknown(excerpt(name))),
             None => Ok(()),
         }
     }
