@@ -5,9 +5,11 @@
 DDPM and PREDICT are the program and the example `predict`, built. Needs torch, diffusers, safetensors.
 """
 
+import copy
 import json
 import logging
 import pathlib
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -120,6 +122,90 @@ def imported(ddpm, predict, work):
         assert all(torch.equal(a, b) for a, b in zip(again.unet.parameters(), unet.parameters(), strict=True))
 
 
+# Parts of the names of attention's weights, as diffusers had them first.
+FIRST_NAMES = [(".to_q.", ".query."), (".to_k.", ".key."), (".to_v.", ".value."), (".to_out.0.", ".proj_attn.")]
+
+# Parts of diffusers' names in the authors' code, in the order in which they are replaced, for two resolutions.
+AUTHORS_NAMES = [
+    ("time_embedding.linear_1", "temb.dense.0"), ("time_embedding.linear_2", "temb.dense.1"),
+    ("conv_norm_out", "norm_out"), ("mid_block.resnets.0", "mid.block_1"), ("mid_block.resnets.1", "mid.block_2"),
+    ("mid_block.attentions.0", "mid.attn_1"), ("down_blocks.", "down."), ("up_blocks.0.", "up.1."),
+    ("up_blocks.1.", "up.0."), (".resnets.", ".block."), (".attentions.", ".attn."), (".to_q.", ".q."),
+    (".to_k.", ".k."), (".to_v.", ".v."), (".to_out.0.", ".proj_out."), (".group_norm.", ".norm."),
+    ("time_emb_proj", "temb_proj"), ("conv_shortcut", "nin_shortcut"), ("downsamplers.0", "downsample"),
+    ("upsamplers.0", "upsample"),
+]
+
+
+def renamed(state, names):
+    """The tensors of a `state_dict` with these parts of their names replaced."""
+    result = {}
+    for name, tensor in state.items():
+        for old, new in names:
+            name = name.replace(old, new)
+        result[name] = tensor.contiguous()
+    return result
+
+
+def kept_elsewhere(work):
+    """A network in F32, and where it is kept as others do: what that is, and its place."""
+    unet = diffusers.UNet2DModel(
+        sample_size=32, block_out_channels=(32, 32), layers_per_block=1,
+        down_block_types=("DownBlock2D", "AttnDownBlock2D"), up_block_types=("AttnUpBlock2D", "UpBlock2D"), **AUTHORS,
+    )
+    # Multiples of 1/256 below 1/4, which are exact in F16 and BF16; gains are near 1.
+    for name, parameter in unet.named_parameters():
+        values = torch.randint(-16, 17, parameter.shape) / 256
+        gain = "norm" in name and name.endswith("weight")
+        parameter.data = 1 + 2 * values if gain else values
+    scheduler = diffusers.DDPMScheduler(variance_type="fixed_large")
+    state, places = unet.state_dict(), {}
+    for dtype in [torch.float32, torch.float16, torch.bfloat16]:
+        folder = work / f"subfolders-{dtype}"
+        narrow = copy.deepcopy(unet).to(dtype)
+        diffusers.DDPMPipeline(unet=narrow, scheduler=scheduler).save_pretrained(folder)
+        places[f"sub-folders, {dtype}"] = folder
+    folder = work / "variant"
+    narrow = copy.deepcopy(unet).half()
+    diffusers.DDPMPipeline(unet=narrow, scheduler=scheduler).save_pretrained(folder, variant="fp16")
+    places["sub-folders, the fp16 variant"] = folder
+
+    for what, names in [("today's names", []), ("the first names of attention", FIRST_NAMES)]:
+        folder = work / f"root-{len(names)}"
+        shutil.copytree(work / f"subfolders-{torch.float32}", folder)
+        for file in [*(folder / "unet").iterdir(), *(folder / "scheduler").iterdir()]:
+            file.rename(folder / file.name)
+        save_file(renamed(state, names), folder / "diffusion_pytorch_model.safetensors", {"format": "pt"})
+        places[f"all at the root, {what}"] = folder
+
+    theirs = renamed(state, AUTHORS_NAMES)
+    # The authors' attention is a convolution of 1 x 1.
+    theirs = {
+        name: tensor[:, :, None, None] if ".attn" in name and tensor.dim() == 2 else tensor
+        for name, tensor in theirs.items()
+    }
+    half = {name: tensor.half() for name, tensor in theirs.items()}
+    torch.save(theirs, work / "model.ckpt", _use_new_zipfile_serialization=False)
+    torch.save(half, work / "model.pt")
+    save_file({name: tensor.contiguous() for name, tensor in theirs.items()}, work / "model.safetensors")
+    places["the authors' names, a pickle as before torch 1.6"] = work / "model.ckpt"
+    places["the authors' names, a pickle of today, torch.float16"] = work / "model.pt"
+    places["the authors' names, safetensors"] = work / "model.safetensors"
+    return unet, places
+
+
+def imported_from_everywhere(ddpm, predict, work):
+    unet, places = kept_elsewhere(work)
+    for number, (what, place) in enumerate(places.items()):
+        folder = work / f"imported-{number}"
+        run(ddpm, "import", place, folder)
+        again = load(folder)
+        assert again.scheduler.config.variance_type == "fixed_large", what
+        weights = again.unet.state_dict()
+        assert all(torch.equal(weights[name], tensor) for name, tensor in unet.state_dict().items()), what
+        compare(what, predict, again.unet, folder, work)
+
+
 def main():
     ddpm, predict = map(pathlib.Path, sys.argv[1:])
     torch.manual_seed(11)
@@ -128,6 +214,7 @@ def main():
     with tempfile.TemporaryDirectory() as work:
         exported(ddpm, predict, pathlib.Path(work))
         imported(ddpm, predict, pathlib.Path(work))
+        imported_from_everywhere(ddpm, predict, pathlib.Path(work))
     print("diffusers and this program agree")
 
 
