@@ -37,7 +37,7 @@ pub struct Args {
     /// Seed of latents and noise
     #[arg(long, default_value_t = 0)]
     seed: u64,
-    /// NAME.png for a grid, NAME.npz for an array, else a folder of PNGs
+    /// NAME.png for a grid, NAME.npz for bytes, NAME.safetensors for numbers, else a folder of PNGs
     #[arg(short, long, value_name = "PATH", default_value = "samples.png")]
     out: PathBuf,
     #[command(flatten)]
@@ -64,14 +64,10 @@ pub fn run(args: Args) -> Result<Outcome> {
     let mut output = Output::create(&args.out, first, request.count, model.shape())?;
     let stop = on_interrupt()?;
     let mut bar = SamplingBar::new();
-    let done = sample::sample(
-        &device,
-        &model,
-        &request,
-        &stop,
-        &mut |progress| bar.tell(progress),
-        &mut |images| output.push(images),
-    )?;
+    let done =
+        sample::sample(&device, &model, &request, &stop, &mut |progress| bar.tell(progress), &mut |batch| {
+            output.push(batch)
+        })?;
     let seconds = bar.finish();
     tell_lints(&device);
     if done < request.count {

@@ -41,6 +41,24 @@ pub struct Progress {
     pub images: f64,
 }
 
+/// A batch that is done.
+pub struct Sampled<'a> {
+    pub pictures: Pictures,
+    sampler: &'a BatchSampler,
+}
+
+impl Sampled<'_> {
+    /// What the pictures were rounded from, f32 `[n, height, width, channels]`, about -1 to 1.
+    ///
+    /// # Errors
+    /// If the device fails.
+    pub fn samples(&self) -> device::Result<Vec<f32>> {
+        let mut samples = self.sampler.samples()?;
+        samples.truncate(self.pictures.pixels().len());
+        Ok(samples)
+    }
+}
+
 impl Request {
     /// The steps of one image.
     ///
@@ -94,7 +112,7 @@ pub fn sample(
     request: &Request,
     stop: &AtomicBool,
     tell: &mut dyn FnMut(Progress),
-    take: &mut dyn FnMut(Pictures) -> Result<()>,
+    take: &mut dyn FnMut(Sampled) -> Result<()>,
 ) -> Result<usize> {
     let trajectory = request.trajectory(model)?;
     let Request { first, count, batch, .. } = *request;
@@ -112,8 +130,8 @@ pub fn sample(
             tell(Progress { step, steps, images: done as f64 + part * now as f64 });
             !stop.load(Ordering::Relaxed)
         })?;
-        let Some(images) = images else { break };
-        take(images)?;
+        let Some(pictures) = images else { break };
+        take(Sampled { pictures, sampler: &sampler })?;
         done += now;
     }
     Ok(done)

@@ -1,12 +1,14 @@
-//! Where sampled images go: a folder of PNGs, a grid, or an `.npz`, by the name of the output.
+//! Where samples go: a folder of PNGs, a grid, an `.npz`, or numbers, by the name of the output.
 
+use super::job::Sampled;
+use super::raw::RawFile;
 use crate::picture::{NpzFile, Pictures, grid, write_png};
 use anyhow::{Context, Result, bail, ensure};
 use rayon::prelude::*;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// An output that takes images batch by batch. A grid and an `.npz` appear when they are finished.
+/// An output that takes samples batch by batch. Files appear when they are finished.
 pub struct Output {
     path: PathBuf,
     kind: Kind,
@@ -20,6 +22,7 @@ enum Kind {
     /// The images so far.
     Grid(Option<Pictures>),
     Npz(Box<NpzFile>),
+    Raw(Box<RawFile>),
 }
 
 /// More images make no grid that can be looked at.
@@ -27,7 +30,8 @@ const LARGEST_GRID: usize = 10_000;
 
 impl Output {
     /// Begins an output for `count` images of `shape` `[height, width, channels]`, the first of which has number
-    /// `first`: `NAME.png` is a grid, `NAME.npz` an array, everything else a folder.
+    /// `first`: `NAME.png` is a grid, `NAME.npz` an array of bytes, `NAME.safetensors` a tensor of what is rounded to
+    /// them, everything else a folder.
     ///
     /// # Errors
     /// If it cannot be written, or is a folder with files in it.
@@ -44,6 +48,9 @@ impl Output {
             Some("npz") => {
                 Kind::Npz(Box::new(NpzFile::create(path, count, shape).with_context(not_written(path))?))
             }
+            Some("safetensors") => {
+                Kind::Raw(Box::new(RawFile::create(path, count, shape).with_context(not_written(path))?))
+            }
             Some("jpg" | "jpeg" | "gif" | "webp" | "bmp") => {
                 bail!("{} cannot be written; a grid is a .png", path.display())
             }
@@ -55,26 +62,27 @@ impl Output {
         Ok(Output { path: path.to_path_buf(), kind })
     }
 
-    /// Takes the next images.
+    /// Takes the next samples.
     ///
     /// # Errors
-    /// If they cannot be written.
-    pub fn push(&mut self, images: Pictures) -> Result<()> {
+    /// If they cannot be written, or the device fails.
+    pub fn push(&mut self, batch: Sampled) -> Result<()> {
         match &mut self.kind {
             Kind::Folder { next } => {
                 let first = *next;
-                *next += images.count() as u64;
-                write_all(&self.path, first, &images)
+                *next += batch.pictures.count() as u64;
+                write_all(&self.path, first, &batch.pictures)
             }
             Kind::Grid(None) => {
-                self.kind = Kind::Grid(Some(images));
+                self.kind = Kind::Grid(Some(batch.pictures));
                 Ok(())
             }
             Kind::Grid(Some(before)) => {
-                before.append(&images);
+                before.append(&batch.pictures);
                 Ok(())
             }
-            Kind::Npz(file) => file.push(&images).with_context(not_written(&self.path)),
+            Kind::Npz(file) => file.push(&batch.pictures).with_context(not_written(&self.path)),
+            Kind::Raw(file) => file.push(&batch.samples()?).with_context(not_written(&self.path)),
         }
     }
 
@@ -87,6 +95,7 @@ impl Output {
             Kind::Folder { .. } | Kind::Grid(None) => Ok(()),
             Kind::Grid(Some(images)) => write_grid(&self.path, &images),
             Kind::Npz(file) => file.finish().with_context(not_written(&self.path)),
+            Kind::Raw(file) => file.finish().with_context(not_written(&self.path)),
         }
     }
 }

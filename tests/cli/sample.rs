@@ -134,3 +134,25 @@ fn the_output_is_what_its_name_says() {
     assert!(sample_to("deep/er/samples.npz").contains("wrote 5 images"));
     assert_eq!(names(&to("deep/er")), ["samples.npz"]);
 }
+
+/// Planes of numbers, in batches that do not divide them, are what the bytes of the other outputs are rounded from.
+#[test]
+fn numbers_are_what_pictures_are_rounded_from() {
+    let (folder, run) = trained();
+    let out = folder.path().join("samples.safetensors");
+    let (model, path) = (run.display(), out.display());
+    succeed(&format!("sample {model} -n 5 --batch 2 --steps 4 --device {} -o {path}", device()));
+    let file = fs::read(&out).unwrap();
+    let file = safetensors::SafeTensors::deserialize(&file).unwrap();
+    let samples = file.tensor("samples").unwrap();
+    assert_eq!((samples.dtype(), samples.shape()), (safetensors::Dtype::F32, &[5, 3, SIDE, SIDE][..]));
+    let numbers: Vec<f32> =
+        samples.data().as_chunks().0.iter().map(|&bytes| f32::from_le_bytes(bytes)).collect();
+    for (planes, image) in numbers.chunks_exact(IMAGE).zip(sample(&run, "-n 5")) {
+        for (place, byte) in image.into_iter().enumerate() {
+            let number = planes[place % 3 * SIDE * SIDE + place / 3];
+            let rounded = ((f64::from(number) + 1.0) * 127.5).clamp(0.0, 255.0);
+            assert!((rounded - f64::from(byte)).abs() <= 0.5 + 1e-4, "{number} became {byte}");
+        }
+    }
+}

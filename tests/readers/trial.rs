@@ -70,7 +70,11 @@ impl<'a> Reader<'a> {
 fn sentence(error: &anyhow::Error, folder: &Path) -> String {
     let message = format!("{error:#}").replace(&folder.display().to_string(), "FOLDER");
     let plain = !message.is_empty() && !message.contains(char::is_control);
-    assert!(plain && message.chars().count() <= SENTENCE, "{} bytes are no sentence: {message:?}", message.len());
+    assert!(
+        plain && message.chars().count() <= SENTENCE,
+        "{} bytes are no sentence: {message:?}",
+        message.len()
+    );
     let parts: Vec<&str> = message.split(": ").collect();
     let again =
         parts.iter().enumerate().find(|(place, part)| part.len() > 9 && parts[..*place].contains(part));

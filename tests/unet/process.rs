@@ -4,7 +4,9 @@ use super::common::device::device;
 use ddpm_ptx::diffusion::{Ddim, Sampler};
 use ddpm_ptx::nn::Precision;
 use ddpm_ptx::picture::Pictures;
-use ddpm_ptx::sample::{Between, Model, Request, View, between_latents, interpolate, sample, share, watch};
+use ddpm_ptx::sample::{
+    Between, Model, Request, Sampled, View, between_latents, interpolate, sample, share, watch,
+};
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
@@ -42,8 +44,8 @@ fn ddim() -> Sampler {
 
 fn samples(model: &Model, request: &Request) -> Vec<Vec<u8>> {
     let mut images = vec![];
-    let mut take = |batch: Pictures| {
-        images.extend(batch.iter().map(<[u8]>::to_vec));
+    let mut take = |batch: Sampled| {
+        images.extend(batch.pictures.iter().map(<[u8]>::to_vec));
         Ok(())
     };
     sample(&device(), model, request, &AtomicBool::new(false), &mut |_| (), &mut take).unwrap();
