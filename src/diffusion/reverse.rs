@@ -21,6 +21,7 @@ pub struct Reverse {
     /// Whether steps keep anything for later ones.
     remembers: bool,
     seed: u64,
+    guidance: Option<f32>,
 }
 
 impl Reverse {
@@ -36,7 +37,13 @@ impl Reverse {
             len: trajectory.steps.len(),
             remembers: trajectory.remembers(),
             seed,
+            guidance: None,
         })
+    }
+
+    /// The same with classifier-free guidance of weight w: of every image there are two outputs, with its class and without.
+    pub fn guided(self, weight: f32) -> Reverse {
+        Reverse { guidance: Some(weight), ..self }
     }
 
     /// Number of steps.
@@ -72,7 +79,7 @@ impl Reverse {
         if self.remembers { Memory::new(device, shape).map(Some) } else { Ok(None) }
     }
 
-    /// Takes `x` one step further in place, given the network's `output`, and moves the counter on.
+    /// Takes `x` one step further in place, given the network's `output`, see [`reverse_update`], and moves the counter on.
     ///
     /// # Panics
     /// If steps keep something and there is no memory for it.
@@ -95,6 +102,7 @@ impl Reverse {
             rows: tape.resident(&self.rows, 0, &[self.len, Step::ROW], DType::F32),
             timesteps: tape.resident(&self.timesteps, 0, &[self.len], DType::U32),
             step: tape.resident(&self.step, 0, &[1], DType::U64),
+            guidance: self.guidance,
         }
     }
 }

@@ -16,6 +16,8 @@ pub struct ReverseTable {
     pub timesteps: Tensor,
     /// The counter of sampling steps, u64 `[1]`.
     pub step: Tensor,
+    /// w of classifier-free guidance; without it, outputs are there once.
+    pub guidance: Option<f32>,
 }
 
 /// What the steps of a batch keep for later ones.
@@ -66,7 +68,8 @@ pub fn timestep(tape: &mut Tape, table: &ReverseTable, batch: usize) -> Tensor {
 }
 
 /// Takes `x`, resident f32 `[B,H,W,C]`, one step of the table further, in place, given the network's `output`, of the
-/// same shape or with twice the channels, the second half of which is about the variance.
+/// same shape or with twice the channels, the second half of which is about the variance. With guidance it is of two batches:
+/// with the classes of the images, and without.
 /// The noise of image n is that of sample number `samples[n]`, u32 `[B]`. Does not move the step counter.
 pub fn reverse_update(
     tape: &mut Tape,
@@ -78,10 +81,11 @@ pub fn reverse_update(
     seed: u64,
 ) {
     let [batch, height, width, channels] = x.dims();
-    let [.., outputs] = output.dims::<4>();
+    let [rows, .., outputs] = output.dims::<4>();
     let learned = outputs == 2 * channels;
+    let passes = if table.guidance.is_some() { 2 } else { 1 };
     assert!(
-        learned || outputs == channels,
+        rows == passes * batch && (learned || outputs == channels),
         "a prediction of {:?} for samples of {:?}",
         output.shape(),
         x.shape()
@@ -98,13 +102,15 @@ pub fn reverse_update(
     let (rows, timesteps, step) = (table.rows.input(), table.timesteps.input(), table.step.input());
     let (x, output, samples, stream) = (x.in_out(), output.input(), samples.input(), Stream::REVERSE.0);
     let (steps, channels, elements) = (table.timesteps.len() as u32, channels as u32, elements as u32);
+    let weight = table.guidance.unwrap_or(0.0);
     let call = if learned {
         noise::reverse_update_learned(
             x, output, anchor, past, rows, timesteps, step, samples, seed, stream, steps, channels, elements,
+            weight,
         )
     } else {
         noise::reverse_update_fixed(
-            x, output, anchor, past, rows, timesteps, step, samples, seed, stream, steps, elements,
+            x, output, anchor, past, rows, timesteps, step, samples, seed, stream, steps, elements, weight,
         )
     };
     tape.launch(call.grid(quad_blocks(elements as usize), batch, 1));

@@ -70,7 +70,12 @@ impl BatchSampler {
             }
             None => None,
         };
-        let reverse = Reverse::new(device, trajectory, seed)?;
+        let mut reverse = Reverse::new(device, trajectory, seed)?;
+        if let Some((guidance, _)) = &guidance
+            && guidance.passes() == 2
+        {
+            reverse = reverse.guided(guidance.weight);
+        }
         let memory = reverse.memory(device, &dims)?;
         let on_tape = |tape: &mut Tape| {
             let x = tape.resident(&images, 0, &dims, DType::F32);
@@ -95,7 +100,8 @@ impl BatchSampler {
                 let rows = guidance.passes() * batch;
                 let t = reverse.timestep(&mut tape, rows);
                 let label = Some(tape.resident(labels, 0, &[rows], DType::U32));
-                guidance.predict(&mut tape, unet, &bound, &x, Condition { t, label })
+                let x = guidance.seen(&mut tape, &x);
+                unet.forward(&mut tape, &bound, &x, Condition { t, label }, None)
             }
         };
         reverse.update(&mut tape, &x, &output, &samples, memory.as_ref());

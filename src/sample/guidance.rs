@@ -1,8 +1,8 @@
 //! What a network that knows classes is asked for.
 
 use crate::graph::{Tape, Tensor};
-use crate::nn::{Bound, Condition, UNet};
-use crate::ops::guidance::{guide, twice};
+use crate::ops::twice::twice;
+use std::borrow::Cow;
 
 /// Classes of the images, and how far predictions for them are moved away from those for no class.
 #[derive(Debug, Clone, PartialEq)]
@@ -29,21 +29,9 @@ impl Guidance {
         labels
     }
 
-    /// Records what the network predicts for `x [N,H,W,C]`, by the condition of each pass's images.
-    pub(super) fn predict(
-        &self,
-        tape: &mut Tape,
-        unet: &UNet,
-        weights: &Bound,
-        x: &Tensor,
-        condition: Condition,
-    ) -> Tensor {
-        if self.passes() == 1 {
-            return unet.forward(tape, weights, x, condition, None);
-        }
-        let both = twice(tape, x);
-        let pair = unet.forward(tape, weights, &both, condition, None);
-        guide(tape, &pair, unet.config().in_channels, self.weight)
+    /// Records what the network is to see of `x [N,H,W,C]`, in all passes.
+    pub(super) fn seen<'a>(&self, tape: &mut Tape, x: &'a Tensor) -> Cow<'a, Tensor> {
+        if self.passes() == 1 { Cow::Borrowed(x) } else { Cow::Owned(twice(tape, x)) }
     }
 }
 

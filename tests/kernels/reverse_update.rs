@@ -95,9 +95,13 @@ fn weighted(terms: &[(f64, Expected)]) -> Expected {
     }
 }
 
+fn exact(value: f32) -> Expected {
+    Expected::exact(f64::from(value))
+}
+
 /// One element of one step in f64, with the error of f32.
-fn expected(step: &Step, x: f32, output: f32, z: Expected, kept: &mut Kept) -> Expected {
-    let (x, output) = (Expected::exact(f64::from(x)), Expected::exact(f64::from(output)));
+fn expected(step: &Step, x: f32, output: Expected, z: Expected, kept: &mut Kept) -> Expected {
+    let x = Expected::exact(f64::from(x));
     let clean = weighted(&[(step.from_x, x), (step.from_output, output)]);
     let clean = Expected { value: clean.value.clamp(-step.limit, step.limit), ..clean };
     let with_past = |mut terms: Vec<(f64, Expected)>, weights: &[f64]| {
@@ -179,7 +183,7 @@ fn steps_of_a_table() {
                 .iter_mut()
                 .zip(z)
                 .enumerate()
-                .map(|(at, (kept, z))| expected(step, points[i][at], predictions[i][at], z, kept))
+                .map(|(at, (kept, z))| expected(step, points[i][at], exact(predictions[i][at]), z, kept))
                 .collect();
             assert_close(&format!("step {i}"), &shape, &points[i + 1], &want);
         }
@@ -250,7 +254,8 @@ fn golden_ancestral_steps() {
                 let want: Vec<Expected> = (0..96)
                     .map(|at| Expected {
                         value: golden[at] + step.sigma * (z[at].value - golden_z[at]),
-                        allowed: expected(&step, x[at], eps[at], z[at], &mut Kept::NOTHING.clone()).allowed
+                        allowed: expected(&step, x[at], exact(eps[at]), z[at], &mut Kept::NOTHING.clone())
+                            .allowed
                             + 1e-9,
                     })
                     .collect();
@@ -291,27 +296,50 @@ fn golden_ddim_trajectories() {
     }
 }
 
-/// A network that gives the variance, too: `[.., 2C]`, a pixel's prediction and then its v.
+/// A step with an output of `passes` batches of `[H,W,outputs]`; gives where x is then.
+fn step_by(
+    step: Step,
+    shape: [usize; 4],
+    x: &[f32],
+    samples: &[u32],
+    output: &[f32],
+    guidance: Option<f32>,
+) -> Vec<f32> {
+    let [batch, height, width, _] = shape;
+    let passes = if guidance.is_some() { 2 } else { 1 };
+    let outputs = output.len() / (passes * batch * height * width);
+    let device = device();
+    let reverse = Reverse::new(&device, &Trajectory { steps: vec![step] }, SEED).unwrap();
+    let reverse = match guidance {
+        Some(weight) => reverse.guided(weight),
+        None => reverse,
+    };
+    let memory = reverse.memory(&device, &shape).unwrap();
+    let x_buffer = std::sync::Arc::new(device.upload(x).unwrap());
+    let mut recording = Recording::inference();
+    let numbers = recording.input(&[batch], samples);
+    let y = recording.input(&[passes * batch, height, width, outputs], output);
+    let on_tape = recording.tape.resident(&x_buffer, 0, &shape, DType::F32);
+    reverse.update(&mut recording.tape, &on_tape, &y, &numbers, memory.as_ref());
+    recording.program(&[]).run().unwrap();
+    x_buffer.to_vec().unwrap()
+}
+
+/// A network that gives the variance, too: `[.., 2C]`, a pixel's prediction and then its v. With guidance the variance is that
+/// with the class.
 #[test]
 fn learned_variances() {
     let mut random = Random::new(12);
-    for [batch, height, width, channels] in [[1, 1, 1, 1], [3, 5, 7, 3], [2, 4, 4, 2]] {
+    for ([batch, height, width, channels], guidance) in
+        [([1, 1, 1, 1], None), ([3, 5, 7, 3], None), ([2, 4, 4, 2], None), ([3, 5, 7, 3], Some(1.5))]
+    {
         let (shape, outputs) = ([batch, height, width, channels], 2 * channels);
         let step = Step { log_variance: [1.5, -2.0], ..random_step(&mut random, 600, 0) };
         let len = batch * height * width * channels;
-        let (x, output) = (random.normals(len), random.normals(2 * len));
+        let passes = if guidance.is_some() { 2 } else { 1 };
+        let (x, output) = (random.normals(len), random.normals(passes * 2 * len));
         let samples: Vec<u32> = (0..batch as u32).map(|n| 40 + n).collect();
-
-        let device = device();
-        let reverse = Reverse::new(&device, &Trajectory { steps: vec![step] }, SEED).unwrap();
-        let memory = reverse.memory(&device, &shape).unwrap();
-        let x_buffer = std::sync::Arc::new(device.upload(&x).unwrap());
-        let mut recording = Recording::inference();
-        let numbers = recording.input(&[batch], &samples);
-        let y = recording.input(&[batch, height, width, outputs], &output);
-        let on_tape = recording.tape.resident(&x_buffer, 0, &shape, DType::F32);
-        reverse.update(&mut recording.tape, &on_tape, &y, &numbers, memory.as_ref());
-        recording.program(&[]).run().unwrap();
+        let got = step_by(step, shape, &x, &samples, &output, guidance);
 
         let z: Vec<Expected> = samples
             .iter()
@@ -329,10 +357,49 @@ fn learned_variances() {
                     value: z[at].value * deviation,
                     allowed: z[at].allowed * deviation + z[at].value.abs() * off,
                 };
-                expected(&step, x[at], output[first], noise, &mut Kept::NOTHING.clone())
+                let said = match guidance {
+                    Some(weight) => guided(output[first], output[2 * len + first], weight),
+                    None => exact(output[first]),
+                };
+                expected(&step, x[at], said, noise, &mut Kept::NOTHING.clone())
             })
             .collect();
-        assert_close("learned", &shape, &x_buffer.to_vec::<f32>().unwrap(), &want);
+        assert_close("learned", &shape, &got, &want);
+    }
+}
+
+/// (1 + w) y_with - w y_without: their difference is rounded once, the fused product and sum once.
+fn guided(with: f32, without: f32, weight: f32) -> Expected {
+    let [with, without, weight] = [with, without, weight].map(f64::from);
+    let moved = weight * (with - without);
+    Expected {
+        value: (1.0 + weight) * with - weight * without,
+        allowed: ROUNDING * (moved.abs() + (with + moved).abs()),
+    }
+}
+
+#[test]
+fn outputs_with_and_without_classes() {
+    let mut random = Random::new(13);
+    for (shape, weight) in
+        [([1, 1, 1, 1], 0.0), ([3, 5, 7, 3], 1.5), ([2, 8, 8, 3], 4.0), ([4, 1, 13, 1], -1.0)]
+    {
+        let step = random_step(&mut random, 300, 0);
+        let len: usize = shape.iter().product();
+        let (x, output) = (random.normals(len), random.normals(2 * len));
+        let samples: Vec<u32> = (0..shape[0] as u32).map(|n| 7 * n).collect();
+        let got = step_by(step, shape, &x, &samples, &output, Some(weight));
+        let z = samples
+            .iter()
+            .flat_map(|&sample| normals(SEED, Stream::REVERSE.0, sample, step.t, len / shape[0]));
+        let want: Vec<Expected> = z
+            .enumerate()
+            .map(|(at, z)| {
+                let said = guided(output[at], output[len + at], weight);
+                expected(&step, x[at], said, z, &mut Kept::NOTHING.clone())
+            })
+            .collect();
+        assert_close(&format!("guidance of {weight}"), &shape, &got, &want);
     }
 }
 

@@ -23,8 +23,6 @@ mod eps_loss;
 mod grad_norm;
 #[path = "../kernels/group_norm.rs"]
 mod group_norm;
-#[path = "../kernels/guidance.rs"]
-mod guidance;
 mod network;
 #[path = "../kernels/objective.rs"]
 mod objective;
@@ -42,3 +40,5 @@ mod silu;
 mod timestep_embedding;
 #[path = "../kernels/to_u8.rs"]
 mod to_u8;
+#[path = "../kernels/twice.rs"]
+mod twice;

@@ -16,10 +16,10 @@ use ddpm_ptx::ops::bound_terms::bound_terms;
 use ddpm_ptx::ops::cast::cast_into;
 use ddpm_ptx::ops::class_embedding::class_embedding;
 use ddpm_ptx::ops::group_norm::{Activation, group_norm};
-use ddpm_ptx::ops::guidance::{guide, twice};
 use ddpm_ptx::ops::objective::{Factors, objective};
 use ddpm_ptx::ops::q_sample::{NoiseSource, Noised};
 use ddpm_ptx::ops::q_sample_at::q_sample_at;
+use ddpm_ptx::ops::twice::twice;
 use ddpm_ptx::run::{Preset, Settings};
 use ddpm_ptx::survey::survey;
 use half::bf16;
@@ -229,7 +229,7 @@ fn learned_updates(bench: &Bench) -> Vec<KernelCounts> {
     bench.run(tape)
 }
 
-/// 128 images of 10 classes and a time embedding of 512; guided predictions for 32 images of 16 x 16.
+/// 128 images of 10 classes and a time embedding of 512; 32 images of 16 x 16, twice.
 fn classes(bench: &Bench) -> Vec<KernelCounts> {
     let mut tape = Tape::training();
     let x = bench.parameter::<f32, f32>(&mut tape, &[128, 512]);
@@ -239,8 +239,7 @@ fn classes(bench: &Bench) -> Vec<KernelCounts> {
     let mut counts = bench.train::<f32>(tape, &y);
     let mut tape = Tape::inference();
     let images = bench.input::<f32>(&mut tape, &[32, 16, 16, 3]);
-    let both = twice(&mut tape, &images);
-    guide(&mut tape, &both, 3, 1.0);
+    twice(&mut tape, &images);
     counts.extend(bench.run(tape));
     counts
 }
